@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "store/core/digest_text.hpp"
+
+#include "store/core/error.hpp"
+
+namespace sealroot {
+
+std::string to_hex(ByteView bytes) {
+  std::string text(2 * bytes.size(), '\0');
+  hex_encode(bytes, text.data());
+  return text;
+}
+
+std::string to_hex(const Digest& digest) { return to_hex(digest.bytes()); }
+
+std::string object_path(const Digest& digest) { return to_hex(digest).insert(2, 1, '/'); }
+
+std::optional<Digest> try_parse_object_path(std::string_view path) {
+  if (path.size() < 3 || path[2] != '/') return std::nullopt;
+  std::string hex(path);
+  hex.erase(2, 1);
+  return Digest::try_parse(hex);
+}
+
+std::string digest_token_value(const Digest& digest) {
+  return "v1-" + std::string(algorithm_name(digest.algorithm())) + "-" + std::to_string(verity_log_block_size) + ":" +
+         to_hex(digest);
+}
+
+Algorithm parse_algorithm(std::string_view name) {
+  if (name == "sha256") return Algorithm::sha256;
+  if (name == "sha512") return Algorithm::sha512;
+  throw Error(Fault::usage, "digest algorithm " + quoted(name) + ": expected sha256 or sha512");
+}
+
+}  // namespace sealroot

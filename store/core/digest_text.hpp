@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// Digests as text: hex, object paths and the kernel command line's token. For hosted code; the pivot has its own
+// fixed buffers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "store/core/bytes.hpp"
+#include "store/core/digest.hpp"
+
+namespace sealroot {
+
+std::string to_hex(ByteView bytes);
+std::string to_hex(const Digest& digest);
+
+/// `XX/REST`, the name of an object below `objects/`.
+std::string object_path(const Digest& digest);
+
+/// The digest that `XX/REST` names, or nullopt.
+std::optional<Digest> try_parse_object_path(std::string_view path);
+
+/// `v1-sha512-12:<hex>`, the value of `composefs.digest=` for an image in format V1 (formats.md section 3).
+std::string digest_token_value(const Digest& digest);
+
+/// `sha256` or `sha512`; throws Error{usage} for anything else.
+Algorithm parse_algorithm(std::string_view name);
+
+}  // namespace sealroot
