@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// The merged file system in memory: what the layers of a container image, a tar or a directory add up to, and what
+// the image planner reads. Nodes live in one table and are named by index, so a hard link is simply a second name
+// for the same NodeId.
+//
+//   Tree::nodes   [0]=/   [1]=usr   [2]=...      directory children: name -> NodeId, sorted bytewise
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "store/core/digest.hpp"
+
+namespace sealroot {
+
+using NodeId = std::uint32_t;
+inline constexpr NodeId root_node = 0;
+
+/// Names are bytes and sort as bytes; values are bytes.
+using Xattrs = std::map<std::string, std::string, std::less<>>;
+
+struct Metadata {
+  std::uint32_t permissions = 0755;  // the low 12 bits of st_mode
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::int64_t mtime_seconds = 0;
+  std::uint32_t mtime_nanoseconds = 0;
+  Xattrs xattrs;
+};
+
+struct Directory {
+  std::map<std::string, NodeId, std::less<>> children;
+};
+
+/// Contents of up to this many bytes stand in the image itself and never become objects (composefs'
+/// LCFS_BUILD_INLINE_FILE_SIZE).
+inline constexpr std::uint64_t max_inline_size = 64;
+
+struct RegularFile {
+  std::uint64_t size = 0;
+  std::string inline_content;    // whole content where it is inline, else empty
+  std::optional<Digest> digest;  // of the object that holds the content
+  std::string payload;           // dumpfile payload, without a leading '/'; empty: object_path(*digest)
+};
+
+struct Symlink {
+  std::string target;
+};
+
+struct DeviceNode {
+  bool block = false;
+  std::uint32_t rdev = 0;  // as the kernel's new_encode_dev packs it
+};
+
+struct Fifo {};
+struct Socket {};
+
+struct Node {
+  Metadata metadata;
+  std::variant<Directory, RegularFile, Symlink, DeviceNode, Fifo, Socket> content;
+
+  Directory* directory() { return std::get_if<Directory>(&content); }
+  const Directory* directory() const { return std::get_if<Directory>(&content); }
+  RegularFile* regular() { return std::get_if<RegularFile>(&content); }
+  const RegularFile* regular() const { return std::get_if<RegularFile>(&content); }
+  const Symlink* symlink() const { return std::get_if<Symlink>(&content); }
+};
+
+/// Nodes that no name reaches any more (a later layer replaced them) stay in the table; walk from root_node.
+struct Tree {
+  std::vector<Node> nodes{Node{}};
+
+  Node& operator[](NodeId id) { return nodes[id]; }
+  const Node& operator[](NodeId id) const { return nodes[id]; }
+  NodeId add(Node node) {
+    nodes.push_back(std::move(node));
+    return static_cast<NodeId>(nodes.size() - 1);
+  }
+};
+
+/// The node at an absolute or relative slash-separated path, looked up name by name without following symbolic
+/// links; nullopt if there is none.
+std::optional<NodeId> find(const Tree& tree, std::string_view path);
+
+}  // namespace sealroot
