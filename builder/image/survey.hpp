@@ -29,9 +29,6 @@ bool is_whiteout(const Node& node);
 /// first asked for is.
 bool is_primary(const Tree& tree, const Survey& survey, NodeId node, NodeId directory, std::string_view name);
 
-/// Largest content that stands in the image itself. Source: LCFS_INLINE_CONTENT_MAX of mkcomposefs
-inline constexpr std::uint64_t max_content_size = 5000;
-
 /// log2 of the chunk size of a file that lives in an object: one chunk, if a chunk can be that large.
 unsigned chunk_bits(std::uint64_t size);
 std::uint64_t chunk_count(std::uint64_t size);
