@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "builder/build.hpp"
+
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/progress.hpp"
+#include "store/core/digest_text.hpp"
+#include "store/core/error.hpp"
+
+namespace sealroot {
+
+namespace {
+
+struct BuildArguments {
+  BuildOptions options;
+  std::string digest = "sha512";
+  bool no_disk = false;
+  bool json = false;
+  bool quiet = false;
+};
+
+void add_input_options(CLI::App& command, BuildArguments& arguments) {
+  BuildOptions& options = arguments.options;
+  command.add_option("SOURCE", options.source,
+                     "oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE (- is stdin)\nor dir:DIR")
+      ->required();
+  command.add_option("-o,--output", options.output, "folder to make")->required();
+  command.add_option("--store", options.store, "add objects to this repository instead of\nmaking OUTPUT/composefs");
+  command.add_option("--digest", arguments.digest, "fs-verity algorithm")
+      ->check(CLI::IsMember({"sha512", "sha256"}))
+      ->capture_default_str();
+  command.add_option("--arch", options.architecture, "platform of an OCI index (default: this\nhost's)");
+  command.add_flag("--keep-user-xattrs", options.keep_user_xattrs, "keep user.* extended attributes");
+  command.add_option("--threads", options.threads, "worker threads (default: one a CPU)");
+}
+
+void add_boot_options(CLI::App& command, BuildArguments& arguments) {
+  BuildOptions& options = arguments.options;
+  command.add_option("--kernel", options.kernel, "version to take from the image, or a file\nif it contains '/'");
+  command.add_option("--initrd", options.initrd, "minimal, or an initramfs file")->capture_default_str();
+  command.add_option("--uki-config", options.uki_config, "profile of ukify-templates, or a file\nif it contains '/'")
+      ->capture_default_str();
+  command.add_option("--cmdline", options.cmdline, "kernel command line instead of the\nprofile's");
+  command.add_option("--key", options.key, "PEM private key that signs the UKI");
+  command.add_option("--cert", options.certificate, "PEM certificate of that key");
+  command.add_flag("--unsigned", options.unsigned_uki, "make a UKI that Secure Boot refuses");
+  command.add_option("--image-id", options.image_id, "IMAGE_ID (default: os-release's, or ID)");
+  command.add_option("--image-version", options.image_version,
+                     "IMAGE_VERSION (default: the label\norg.opencontainers.image.version, or a\ntime stamp)");
+}
+
+void add_seal_options(CLI::App& command, BuildArguments& arguments) {
+  BuildOptions& options = arguments.options;
+  command.add_option("--etc", options.etc, "/etc of the running system")
+      ->check(CLI::IsMember({"overlay", "transient", "bind", "none"}))
+      ->capture_default_str();
+  command.add_option("--var", options.var, "/var of the running system")
+      ->check(CLI::IsMember({"bind", "transient", "none"}))
+      ->capture_default_str();
+  command.add_option("--on-failure", options.on_failure, "what a refused boot does")
+      ->check(CLI::IsMember({"reboot", "poweroff"}))
+      ->capture_default_str();
+  command.add_option("--allow-cmdline", options.allow,
+                     "token that may be appended to the signed\ncommand line; repeatable; NAME=* for any\nvalue");
+}
+
+void add_output_options(CLI::App& command, BuildArguments& arguments) {
+  command.add_flag("--no-disk", arguments.no_disk, "don't make disk.raw");
+  command.add_option("--disk-size", arguments.options.disk_size, "size of disk.raw, with unit K, M, G or T\n(default: what is needed)")
+      ->transform(CLI::AsSizeValue(false));
+  command.add_flag("--json", arguments.json, "print build.json on stdout");
+  command.add_flag("-q,--quiet", arguments.quiet, "no progress on stderr");
+}
+
+void print_summary(const nlohmann::ordered_json& record, const std::string& output) {
+  const auto text = [](const nlohmann::ordered_json& value) { return value.get<std::string>(); };
+  std::cout << "image  " << text(record["image"]["digest"]) << '\n';
+  std::cout << "uki    " << output << '/' << text(record["uki"]["file"]) << '\n';
+  if (record.contains("disk")) std::cout << "disk   " << output << '/' << text(record["disk"]["file"]) << '\n';
+}
+
+void run_build(BuildArguments& arguments) {
+  arguments.options.algorithm = parse_algorithm(arguments.digest);
+  arguments.options.disk = !arguments.no_disk;
+  nlohmann::ordered_json record;
+  {
+    ProgressPrinter progress(arguments.quiet);
+    record = build_image(arguments.options,
+                         [&](const std::string& phase, std::uint64_t done, std::uint64_t total) { progress(phase, done, total); });
+  }
+  if (arguments.json) {
+    std::cout << record.dump(2) << '\n';
+  } else {
+    print_summary(record, arguments.options.output);
+  }
+}
+
+}  // namespace
+
+void add_build_command(CLI::App& app) {
+  auto arguments = std::make_shared<BuildArguments>();
+  CLI::App* command = app.add_subcommand("build", "Build a sealed system from a container image, tar or directory");
+  add_input_options(*command, *arguments);
+  add_boot_options(*command, *arguments);
+  add_seal_options(*command, *arguments);
+  add_output_options(*command, *arguments);
+  command->callback([arguments] { run_build(*arguments); });
+}
+
+}  // namespace sealroot

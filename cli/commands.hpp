@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// The subcommands; each registers its options and what runs when it is chosen.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace sealroot {
+
+void add_build_command(CLI::App& app);
+
+}  // namespace sealroot
