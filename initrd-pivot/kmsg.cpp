@@ -8,20 +8,17 @@
 namespace sealroot {
 
 void Log::open_console() {
-  console_ = static_cast<int>(
+  const int console = static_cast<int>(
       kernel_.open(Kernel::working_directory, "/dev/console", O_RDWR | O_NOCTTY, PathRule::trusted));
+  if (console >= 3) console_ = console;
   // A number below 3 means that the kernel found no console for standard input and output: the initramfs had no node.
-  if (console_ >= 0 && console_ < 3) {
-    for (int standard = 0; standard < 3; ++standard) {
-      if (standard != console_) kernel_.duplicate(console_, standard);
-    }
-    console_ = 2;
+  for (int standard = 0; console >= 0 && console < 3 && standard < 3; ++standard) {
+    if (standard != console) kernel_.duplicate(console, standard);
   }
   kmsg_ = static_cast<int>(kernel_.open(Kernel::working_directory, "/dev/kmsg", O_WRONLY, PathRule::trusted));
 }
 
 void Log::open_standard_error(bool with_kernel_log) {
-  console_ = 2;
   if (!with_kernel_log) return;
   kmsg_ = static_cast<int>(kernel_.open(Kernel::working_directory, "/dev/kmsg", O_WRONLY, PathRule::trusted));
 }
@@ -38,7 +35,7 @@ void Log::say(Level level, std::string_view text) {
   if (kmsg_ >= 0) kernel_.write(kmsg_, line.view());
   std::string_view plain = line.view();
   plain.remove_prefix(prefix);
-  if (console_ >= 0) kernel_.write(console_, plain);
+  kernel_.write(console_, plain);
 }
 
 }  // namespace sealroot

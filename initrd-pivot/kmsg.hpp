@@ -24,7 +24,7 @@ class Log {
 
  private:
   Kernel& kernel_;
-  int console_ = -1;
+  int console_ = 2;  // the kernel opens it for PID 1 when it finds a console
   int kmsg_ = -1;
 };
 
