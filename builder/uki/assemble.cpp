@@ -50,6 +50,7 @@ void check_parts(const UkiParts& parts, const PeFile& stub, const PeFile& kernel
   if (stub.coff().Machine != kernel.coff().Machine) {
     throw malformed("kernel: is for " + efi_architecture(kernel) + ", the stub for " + efi_architecture(stub));
   }
+  if (parts.uname.find('\0') != std::string::npos) throw malformed("kernel version: holds a NUL byte");
   const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   if (parts.cmdline.empty()) throw malformed("command line: empty");
   if (std::any_of(parts.cmdline.begin(), parts.cmdline.end(), control)) {
@@ -85,10 +86,8 @@ class Plan {
     std::copy(name.begin(), name.end(), planned.header.Name.begin());
     planned.header.VirtualAddress = checked_u32(end_of_memory());
     planned.header.VirtualSize = checked_u32(content.size());
-    // Kernels without LoadFile2 support are started where they stand.
-    planned.header.Characteristics = name == ".linux"
-                                         ? pe::section_code | pe::section_execute | pe::section_read
-                                         : pe::section_initialized_data | pe::section_read;
+    const std::uint32_t kind = name == ".linux" ? pe::section_code : pe::section_initialized_data;
+    planned.header.Characteristics = kind | pe::section_read;
     planned.content = content;
     added_bytes_ += content.size();
     sections_.push_back(planned);
@@ -194,11 +193,11 @@ void append_payload(Plan& plan, const UkiParts& parts) {
   optional(".dtb", parts.dtb);
   if (!parts.uname.empty()) plan.append(".uname", as_bytes(parts.uname));
   optional(".splash", parts.splash);
-  optional(".ucode", parts.ucode);
   optional(".pcrpkey", parts.pcrpkey);
-  optional(".pcrsig", parts.pcrsig);
-  if (!parts.initrd.empty()) plan.append(".initrd", parts.initrd);
   plan.append(".linux", parts.kernel);
+  if (!parts.initrd.empty()) plan.append(".initrd", parts.initrd);
+  optional(".ucode", parts.ucode);
+  optional(".pcrsig", parts.pcrsig);
 }
 
 std::string sbat_of(const UkiParts& parts, const PeFile& stub, const PeFile& kernel) {

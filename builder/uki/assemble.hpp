@@ -2,9 +2,9 @@
 // Makes a unified kernel image (UKI): a systemd stub with the kernel, the initramfs and the command line as further PE
 // sections. What the firmware then checks as one signed file is everything that runs before the pivot.
 //
-//   headers | stub's sections (.sbat widened) | .osrel .cmdline .dtb .uname .splash .ucode .pcrpkey .pcrsig .initrd .linux
+//   headers | stub's sections (.sbat widened) | .osrel .cmdline .dtb .uname .splash .pcrpkey .linux .initrd .ucode .pcrsig
 //
-// The kernel comes last, as ukify does it: an old kernel may unpack itself over what follows it in memory.
+// The order and all header fields are those of ukify 257, whose file is the same byte for byte.
 // Source: https://uapi-group.org/specifications/specs/unified_kernel_image/
 #pragma once
 
