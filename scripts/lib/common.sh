@@ -34,6 +34,5 @@ new_entry() {
 # publish TEMPORARY FOLDER: makes a finished entry visible under its name in one step.
 publish() {
   chmod 0755 "$1"
-  sync -f "$1"
   mv -T "$1" "$2"
 }
