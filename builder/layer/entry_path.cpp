@@ -10,8 +10,8 @@ namespace sealroot {
 
 std::string normalise_path(std::string_view name) {
   if (name.empty()) throw Error(Fault::malformed, "name is empty");
-  if (name.size() > max_path_size) {
-    throw Error(Fault::malformed, "path is longer than " + std::to_string(max_path_size) + " bytes");
+  if (name.size() > max_entry_path_size) {
+    throw Error(Fault::malformed, "path is longer than " + std::to_string(max_entry_path_size) + " bytes");
   }
   if (name.find('\0') != std::string_view::npos) throw Error(Fault::malformed, "name has a NUL byte");
   std::string path;
@@ -21,8 +21,8 @@ std::string normalise_path(std::string_view name) {
     name.remove_prefix(std::min(slash + 1, name.size()));
     if (part.empty() || part == ".") continue;
     if (part == "..") throw Error(Fault::malformed, "path has a '..' part");
-    if (part.size() > max_name_size) {
-      throw Error(Fault::malformed, "name is longer than " + std::to_string(max_name_size) + " bytes");
+    if (part.size() > max_entry_name_size) {
+      throw Error(Fault::malformed, "name is longer than " + std::to_string(max_entry_name_size) + " bytes");
     }
     if (!path.empty()) path += '/';
     path += part;

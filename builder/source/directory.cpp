@@ -98,7 +98,7 @@ class DirectoryReader {
 
   void take(const Fd& directory, const std::string& name, const std::string& path, Layer& layer) {
     if (++count_ > max_entry_count) throw bad("more than " + std::to_string(max_entry_count) + " entries");
-    if (path.size() > max_path_size) throw bad("path is longer than " + std::to_string(max_path_size) + " bytes");
+    if (path.size() > max_entry_path_size) throw bad("path is longer than " + std::to_string(max_entry_path_size) + " bytes");
     if (name.starts_with(".wh.")) throw bad("has the name of a whiteout, which would hide a file in a container image");
     const Fd file = open_at(directory, name, O_PATH | O_NOFOLLOW);
     struct stat info{};
@@ -149,7 +149,7 @@ class DirectoryReader {
   }
 
   static std::string link_target(const Fd& file) {
-    std::string target(max_path_size, '\0');
+    std::string target(max_entry_path_size, '\0');
     const ssize_t size = ::readlinkat(file.get(), "", target.data(), target.size());
     if (size < 0) throw os_error("reading the link");
     target.resize(static_cast<std::size_t>(size));

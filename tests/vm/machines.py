@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+"""The three kinds of machine, from quick to complete: user-mode Linux, QEMU with a kernel, QEMU with Secure Boot.
+
+No test changes a disk while it runs: QEMU writes to a throw-away snapshot, user-mode Linux to a throw-away COW file.
+"""
+
+import tempfile
+from pathlib import Path
+
+from harness import Machine
+
+FIRMWARE = Path("/usr/share/OVMF")
+
+# Kernel 6.12 crashes at random in emulation when it sees cmpxchg16b.
+_EMULATOR = ("qemu-system-x86_64", "-cpu", "max,-cx16", "-smp", "1", "-nodefaults", "-nographic", "-serial", "stdio",
+             "-no-reboot")  # fmt: skip
+
+
+class UserModeLinux:
+    """User-mode Linux with `initrd` and, as /dev/ubda, `disk`; writes to the disk are lost."""
+
+    def __init__(self, program, initrd, disk=None, tokens=""):
+        self._scratch = tempfile.TemporaryDirectory(prefix="sealroot-uml-")
+        cow = f"ubd0={self._scratch.name}/cow,{disk}" if disk else ""
+        self._tokens = [f"initrd={initrd}", *cow.split(), "panic=-1", *tokens.split()]
+        self._program = program
+
+    @property
+    def command_line(self):
+        """What /proc/cmdline will say: user-mode Linux appends a root device and a console of its own."""
+        return " ".join(["mem=256M", *self._tokens, "root=98:0", "console=tty0"])
+
+    def machine(self):
+        return Machine(
+            command=(str(self._program), "mem=256M", *self._tokens),
+            timeout_seconds=20,
+            # Without the tunable glibc registers memory that the guest's processes do not have ("failed to wait for
+            # SIGTRAP"). HOME: it keeps a folder of running machines there.
+            environment=(("GLIBC_TUNABLES", "glibc.pthread.rseq=0"), ("HOME", self._scratch.name)),
+        )
+
+
+def direct(kernel, initrd, command_line, disk=None):
+    """QEMU that starts `kernel` itself, no firmware."""
+    drive = ("-drive", f"file={disk},if=virtio,format=raw,snapshot=on") if disk else ()
+    return Machine(
+        command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", "512", "-kernel", str(kernel), "-initrd", str(initrd),
+                 "-append", command_line, *drive),  # fmt: skip
+        timeout_seconds=60,
+    )
+
+
+def secure_boot(variables, disk, smbios=()):
+    """QEMU with OVMF and Secure Boot; `variables` hold the keys, `smbios` are type 11 strings (anybody may set them)."""
+    strings = [argument for value in smbios for argument in ("-smbios", f"type=11,value={value}")]
+    return Machine(
+        command=(*_EMULATOR, "-M", "q35,smm=on,accel=tcg", "-global", "driver=cfi.pflash01,property=secure,value=on",
+                 "-global", "ICH9-LPC.disable_s3=1", "-m", "768",
+                 "-drive", f"if=pflash,format=raw,unit=0,file={FIRMWARE}/OVMF_CODE_4M.secboot.fd,readonly=on",
+                 "-drive", f"if=pflash,format=raw,unit=1,file={variables},snapshot=on",
+                 "-drive", f"file={disk},format=raw,if=virtio,snapshot=on", *strings),  # fmt: skip
+        timeout_seconds=90,
+    )
