@@ -143,6 +143,12 @@ class Disk:
         """Sets (or with ^ clears) a file system feature, as tune2fs would but without its safety checks."""
         self.debugfs(f"feature {feature}")
 
+    def write_partition(self, kind, content):
+        """Puts the file `content` in the place of a partition's bytes."""
+        partition = self.partitions[kind]
+        _run("dd", f"if={content}", f"of={self.path}", "bs=1M", "oflag=seek_bytes", "status=none", f"seek={partition.offset}",
+             "conv=notrunc")  # fmt: skip
+
     def _exists(self, path):
         try:
             return bool(self.inode(path))

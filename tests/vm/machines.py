@@ -17,22 +17,28 @@ _EMULATOR = ("qemu-system-x86_64", "-cpu", "max,-cx16", "-smp", "1", "-nodefault
 
 
 class UserModeLinux:
-    """User-mode Linux with `initrd` and, as /dev/ubda, `disk`; writes to the disk are lost."""
+    """User-mode Linux with `initrd` and `disks` as /dev/ubda, /dev/ubdb, ...; what it writes to them is lost.
 
-    def __init__(self, program, initrd, disk=None, tokens=""):
+    `tokens` go to the end of its command line.
+    """
+
+    # It puts these after everything it was given.
+    own_tokens = ("root=98:0", "console=tty0")
+
+    def __init__(self, program, initrd, disks=(), tokens=""):
         self._scratch = tempfile.TemporaryDirectory(prefix="sealroot-uml-")
-        cow = f"ubd0={self._scratch.name}/cow,{disk}" if disk else ""
-        self._tokens = [f"initrd={initrd}", *cow.split(), "panic=-1", *tokens.split()]
+        drives = [f"ubd{number}={self._scratch.name}/cow{number},{disk}" for number, disk in enumerate(disks)]
         self._program = program
+        self._fixed = ["mem=256M", f"initrd={initrd}", *drives, "panic=-1"]
+        self._tokens = tokens.split()
 
-    @property
-    def command_line(self):
-        """What /proc/cmdline will say: user-mode Linux appends a root device and a console of its own."""
-        return " ".join(["mem=256M", *self._tokens, "root=98:0", "console=tty0"])
+    def command_line(self, tokens):
+        """What /proc/cmdline says in front of its own tokens when it is given `tokens`."""
+        return " ".join([*self._fixed, *tokens.split()])
 
     def machine(self):
         return Machine(
-            command=(str(self._program), "mem=256M", *self._tokens),
+            command=(str(self._program), *self._fixed, *self._tokens),
             timeout_seconds=20,
             # Without the tunable glibc registers memory that the guest's processes do not have ("failed to wait for
             # SIGTRAP"). HOME: it keeps a folder of running machines there.
