@@ -4,7 +4,6 @@
 No test changes a disk while it runs: QEMU writes to a throw-away snapshot, user-mode Linux to a throw-away COW file.
 """
 
-import tempfile
 from pathlib import Path
 
 from harness import Machine
@@ -19,16 +18,15 @@ _EMULATOR = ("qemu-system-x86_64", "-cpu", "max,-cx16", "-smp", "1", "-nodefault
 class UserModeLinux:
     """User-mode Linux with `initrd` and `disks` as /dev/ubda, /dev/ubdb, ...; what it writes to them is lost.
 
-    `tokens` go to the end of its command line.
+    `scratch` is a folder for its files; `tokens` go to the end of its command line.
     """
 
     # It puts these after everything it was given.
     own_tokens = ("root=98:0", "console=tty0")
 
-    def __init__(self, program, initrd, disks=(), tokens=""):
-        self._scratch = tempfile.TemporaryDirectory(prefix="sealroot-uml-")
-        drives = [f"ubd{number}={self._scratch.name}/cow{number},{disk}" for number, disk in enumerate(disks)]
-        self._program = program
+    def __init__(self, program, scratch, initrd, disks=(), tokens=""):
+        drives = [f"ubd{number}={scratch}/cow{number},{disk}" for number, disk in enumerate(disks)]
+        self._program, self._scratch = program, scratch
         self._fixed = ["mem=256M", f"initrd={initrd}", *drives, "panic=-1"]
         self._tokens = tokens.split()
 
@@ -42,7 +40,7 @@ class UserModeLinux:
             timeout_seconds=20,
             # Without the tunable glibc registers memory that the guest's processes do not have ("failed to wait for
             # SIGTRAP"). HOME: it keeps a folder of running machines there.
-            environment=(("GLIBC_TUNABLES", "glibc.pthread.rseq=0"), ("HOME", self._scratch.name)),
+            environment=(("GLIBC_TUNABLES", "glibc.pthread.rseq=0"), ("HOME", str(self._scratch))),
         )
 
 

@@ -97,7 +97,7 @@ class SealedUmlTest(BootTest):
         disks = [disk.path, self.sealed.disk] if row.second_disk else [disk.path]
         initrd = scratch / "initrd"
         tokens = row.tokens.format(digest=self.digest_token)
-        machine = UserModeLinux(self.product.linux, initrd, disks, tokens)
+        machine = UserModeLinux(self.product.linux, scratch, initrd, disks, tokens)
         lines = [f"cmdline={machine.command_line(self.digest_token)}", "on-failure=poweroff", *row.config]
         lines += [f"allow={token}" for token in machine.own_tokens]
         config = sealed_config(self.config, lines)
