@@ -8,45 +8,16 @@ with that command line, and no modules to load. All the rest, the pivot first of
 import dataclasses
 import re
 import tempfile
-import unittest
 from pathlib import Path
 
 import cpio
 import pe
 import product
 from disk import Disk
-from fsverity import digest, object_path
+from fsverity import object_path
+from demo import DECIDED, SHELL, UP, fatal
 from harness import BootTest
 from machines import UserModeLinux
-
-# Sizes as in scripts/demo-image; the name is the content, so that tests find the objects by their digests.
-DEMO_FILES = {"intact": 5000, "flipped": 9000, "tree": 300000, "descriptor": 6000, "replaced": 7000, "donor": 7000,
-              "unsealed": 8000, "removed": 5500}  # fmt: skip
-
-UP = "^SEALROOT-DEMO: up"
-DECIDED = ("^SEALROOT-CHECK report=", "sealroot-pivot: FATAL", "Kernel panic")
-# Nothing that could be typed at.
-SHELL = r"(?m)^(/ ?|~ ?|sh[0-9.-]*)?[#$] $"
-
-
-def demo_content(name):
-    line = f"sealroot demo file {name}\n".encode()
-    return (line * (DEMO_FILES[name] // len(line) + 1))[: DEMO_FILES[name]]
-
-
-def demo_object(name):
-    """Path on the root partition of the object of a demo file."""
-    return object_path(digest(demo_content(name)))
-
-
-def fatal(code, reason=""):
-    """The pivot's refusal."""
-    return rf"sealroot-pivot: FATAL: .*{reason}.* \(code {code}\)"
-
-
-def reads(name, result):
-    return rf"^SEALROOT-CHECK read:{name}={result}$"
-
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -104,6 +75,3 @@ class SealedUmlTest(BootTest):
         over = cpio.archive({"sealroot.conf": (0o644, config.encode()), "modules.load": (0o644, b"")})
         initrd.write_bytes(self.initrd + bytes(-len(self.initrd) % 4) + over)
         return self.boot(machine.machine(), DECIDED, row.name)
-
-
-main = unittest.main

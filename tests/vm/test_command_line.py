@@ -6,8 +6,10 @@ test_secure_boot.py.
 """
 
 import os
+import unittest
 
-from sealed_uml import UP, Row, SealedUmlTest, main, refused
+from demo import UP
+from sealed_uml import Row, SealedUmlTest, refused
 
 OTHER = "0123456789abcdef" * 8
 
@@ -57,4 +59,4 @@ class CommandLine(SealedUmlTest):
 
 
 if __name__ == "__main__":
-    main()
+    unittest.main()

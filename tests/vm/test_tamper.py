@@ -5,12 +5,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+import unittest
 from pathlib import Path
 
 import fsverity
+from demo import DEMO_FILES, UP, demo_content, demo_object, reads
 from disk import ROOT
-from sealed_uml import (DEMO_FILES, UP, Row, SealedUmlTest, demo_content, demo_object, fatal, main, reads,
-                        refused)  # fmt: skip
+from sealed_uml import Row, SealedUmlTest, refused
 
 EIO = "Input/output error"
 FORGED = b"not what was signed\n" * 350  # as large as the file it replaces
@@ -205,4 +206,4 @@ class FileSystems(SealedUmlTest):
 
 
 if __name__ == "__main__":
-    main()
+    unittest.main()
