@@ -13,7 +13,7 @@ inline constexpr std::uint64_t max_json_size = 4U << 20;
 inline constexpr std::size_t max_layer_count = 127;
 inline constexpr unsigned max_index_depth = 4;
 
-inline constexpr std::uint64_t max_entry_count = 4'000'000;  // of all layers together
+inline constexpr std::uint64_t max_entry_count = 1'000'000;  // of all layers together
 inline constexpr std::size_t max_entry_name_size = 255;            // NAME_MAX
 inline constexpr std::size_t max_entry_path_size = 4096;           // PATH_MAX; bounds the depth too
 inline constexpr std::size_t max_entry_link_size = 4095;        // what symlink(2) takes

@@ -168,6 +168,9 @@ void TarFraming::add_record(char type, std::uint64_t size) {
   record.stored_size = size;
   record.offset = entry_offset_;
   record.data_offset = type == 'S' ? 0 : offset_;
+  if ((type == '1' || type == '2') && record.link_target.empty()) {
+    throw bad("entry " + quoted(record.path) + " is a link without a target");
+  }
   if (size > max_total_size) throw bad("entry " + quoted(record.path) + " has " + std::to_string(size) + " bytes");
   if (record.type != '0' && size != 0) throw bad("entry " + quoted(record.path) + " is no file but has data");
   pax_.clear();

@@ -108,8 +108,11 @@ class TarReader::Archive {
       read_to_end();
       return nullptr;
     }
-    if (result != ARCHIVE_OK && !(result == ARCHIVE_WARN && !failure_)) check(result);
-    if (!framing_.has_record()) throw Error(Fault::malformed, "tar readers disagree on the number of entries");
+    if (result != ARCHIVE_WARN) check(result);
+    if (!framing_.has_record()) {
+      if (failure_) std::rethrow_exception(failure_);
+      throw Error(Fault::malformed, "tar readers disagree on the number of entries");
+    }
     record = framing_.take_record();
     warning_ = result == ARCHIVE_WARN ? text_or_empty(archive_error_string(handle_)) : std::string{};
     return entry;
@@ -137,34 +140,39 @@ class TarReader::Archive {
  private:
   static la_ssize_t read_chunk(archive* handle, void* self, const void** buffer) {
     auto* const archive = static_cast<Archive*>(self);
-    try {
-      const ByteView chunk = archive->take_chunk();
-      *buffer = chunk.data();
-      return static_cast<la_ssize_t>(chunk.size());
-    } catch (...) {  // must not pass through C; check() throws it again
-      archive->failure_ = std::current_exception();
-      archive_set_error(handle, EIO, "reading the stream");
-      return ARCHIVE_FATAL;
-    }
+    const ByteView chunk = archive->failure_ ? ByteView{} : archive->take_chunk();
+    *buffer = chunk.data();
+    if (!chunk.empty() || !archive->failure_) return static_cast<la_ssize_t>(chunk.size());
+    archive_set_error(handle, EIO, "reading the stream");
+    return ARCHIVE_FATAL;
   }
 
+  /// Exceptions must not pass through C, so they are kept for check(). The chunk is handed on even if its framing is
+  /// bad somewhere: what stands before that place comes first, and the error is not blamed on it.
   ByteView take_chunk() {
-    const ByteView chunk = stream_.next();
-    chunk.empty() ? framing_.finish() : framing_.feed(chunk);
+    ByteView chunk;
+    try {
+      chunk = stream_.next();
+      chunk.empty() ? framing_.finish() : framing_.feed(chunk);
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
     return chunk;
   }
 
   void read_to_end() {
     if (failure_) std::rethrow_exception(failure_);
     if (framing_.has_record()) throw Error(Fault::malformed, "tar readers disagree on the number of entries");
-    while (!take_chunk().empty()) {
+    while (!take_chunk().empty() && !failure_) {
       if (framing_.has_record()) throw Error(Fault::malformed, "tar readers disagree on the end of the archive");
     }
+    if (failure_) std::rethrow_exception(failure_);
   }
 
   void check(int result) {
+    if (result == ARCHIVE_OK) return;
     if (failure_) std::rethrow_exception(failure_);
-    if (result != ARCHIVE_OK) throw Error(Fault::malformed, quoted(text_or_empty(archive_error_string(handle_))));
+    throw Error(Fault::malformed, quoted(text_or_empty(archive_error_string(handle_))));
   }
 
   static bool is_utf8(const char* text) {
