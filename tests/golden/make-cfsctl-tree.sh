@@ -18,7 +18,7 @@ mkfifo etc/fifo; mknod etc/null c 1 3; mknod etc/sda b 8 1; mknod etc/whiteout c
 setfattr -n user.one -v 1 etc/fifo 2>/dev/null || true
 for f in usr/bin/size0 usr/bin/size65 etc usr/lib many/name-7; do setfattr -n user.shared -v same $f; setfattr -n security.capability -v 0x0100000200200000000000000000000000000000 $f; setfattr -n trusted.foo -v bar $f; done
 setfattr -n user.single -v "$(printf 'v%.0s' $(seq 1 300))" usr/bin/size4096
-setfattr -n trusted.overlay.opaque -v y etc
+setfattr -n trusted.overlay.opaque -v y usr/lib
 chmod 4755 usr/bin/size65; chmod 1777 big; chmod 0 etc/fifo; chown 1000:1000 many/name-3; chown 70000:5 many/name-4
 touch -h -d '1999-01-01 00:00:00.5' etc/short; find . -newermt 2001-01-01 -exec touch -h -d '2024-05-06 07:08:09' {} +
 touch -d '2024-05-06 07:08:09.123456789' usr/bin/size1; touch -d '2024-05-06 07:08:10' .
