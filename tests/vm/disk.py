@@ -129,7 +129,8 @@ class Disk:
     def node(self, path, kind):
         """A fifo (`p`) or a character device (`c 1 3`)."""
         self._remove_if_there(path)
-        self.debugfs(f'mknod "{path}" {kind}')
+        folder, _, name = path.rpartition("/")
+        self.debugfs(f'cd "{folder}"', f'mknod "{name}" {kind}')  # it does not take a path
 
     def folder(self, path):
         self._remove_if_there(path)
@@ -139,9 +140,11 @@ class Disk:
         self._remove_if_there(path)
         self.debugfs(f'ln "{target}" "{path}"')
 
-    def set_feature(self, feature):
-        """Sets (or with ^ clears) a file system feature, as tune2fs would but without its safety checks."""
-        self.debugfs(f"feature {feature}")
+    def write_partition(self, kind, content):
+        """Puts the file `content` in the place of a partition's bytes."""
+        partition = self.partitions[kind]
+        _run("dd", f"if={content}", f"of={self.path}", "bs=1M", "oflag=seek_bytes", "status=none", f"seek={partition.offset}",
+             "conv=notrunc")  # fmt: skip
 
     def _exists(self, path):
         try:

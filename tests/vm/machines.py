@@ -4,7 +4,6 @@
 No test changes a disk while it runs: QEMU writes to a throw-away snapshot, user-mode Linux to a throw-away COW file.
 """
 
-import tempfile
 from pathlib import Path
 
 from harness import Machine
@@ -17,26 +16,31 @@ _EMULATOR = ("qemu-system-x86_64", "-cpu", "max,-cx16", "-smp", "1", "-nodefault
 
 
 class UserModeLinux:
-    """User-mode Linux with `initrd` and, as /dev/ubda, `disk`; writes to the disk are lost."""
+    """User-mode Linux with `initrd` and `disks` as /dev/ubda, /dev/ubdb, ...; what it writes to them is lost.
 
-    def __init__(self, program, initrd, disk=None, tokens=""):
-        self._scratch = tempfile.TemporaryDirectory(prefix="sealroot-uml-")
-        cow = f"ubd0={self._scratch.name}/cow,{disk}" if disk else ""
-        self._tokens = [f"initrd={initrd}", *cow.split(), "panic=-1", *tokens.split()]
-        self._program = program
+    `scratch` is a folder for its files; `tokens` go to the end of its command line.
+    """
 
-    @property
-    def command_line(self):
-        """What /proc/cmdline will say: user-mode Linux appends a root device and a console of its own."""
-        return " ".join(["mem=256M", *self._tokens, "root=98:0", "console=tty0"])
+    # It puts these after everything it was given.
+    own_tokens = ("root=98:0", "console=tty0")
+
+    def __init__(self, program, scratch, initrd, disks=(), tokens=""):
+        drives = [f"ubd{number}={scratch}/cow{number},{disk}" for number, disk in enumerate(disks)]
+        self._program, self._scratch = program, scratch
+        self._fixed = ["mem=256M", f"initrd={initrd}", *drives, "panic=-1"]
+        self._tokens = tokens.split()
+
+    def command_line(self, tokens):
+        """What /proc/cmdline says in front of its own tokens when it is given `tokens`."""
+        return " ".join([*self._fixed, *tokens.split()])
 
     def machine(self):
         return Machine(
-            command=(str(self._program), "mem=256M", *self._tokens),
+            command=(str(self._program), *self._fixed, *self._tokens),
             timeout_seconds=20,
             # Without the tunable glibc registers memory that the guest's processes do not have ("failed to wait for
             # SIGTRAP"). HOME: it keeps a folder of running machines there.
-            environment=(("GLIBC_TUNABLES", "glibc.pthread.rseq=0"), ("HOME", self._scratch.name)),
+            environment=(("GLIBC_TUNABLES", "glibc.pthread.rseq=0"), ("HOME", str(self._scratch))),
         )
 
 

@@ -23,7 +23,8 @@ class Measure(BootTest):
             program = Path(os.environ["SEALROOT_VM_MEASURE"]).read_bytes()
             initrd.write_bytes(cpio.archive({"init": (0o755, program)}, ["dev"]))
             number = disk.partitions(sealed.disk)[disk.ROOT].number
-            machine = UserModeLinux(product.load().linux, initrd, sealed.disk, f"measured_partition=/dev/ubda{number}")
+            machine = UserModeLinux(product.load().linux, scratch, initrd, [sealed.disk],
+                                    f"measured_partition=/dev/ubda{number}")  # fmt: skip
             console = self.boot(machine.machine(), until=["CHECK measure=done"])
         self.check(console, shown=[rf"^SEALROOT-CHECK objects={expected}$"], hidden=["CHECK bad=.*"])
 
