@@ -32,6 +32,7 @@ class Walk {
   explicit Walk(const Tree& tree) : tree_(tree) {
     survey_.name_count.resize(tree.nodes.size());
     survey_.home.resize(tree.nodes.size(), root_node);
+    survey_.depth_first.reserve(tree.nodes.size());
   }
 
   Survey run() {
@@ -64,7 +65,7 @@ class Walk {
       return;
     }
     survey_.home[id] = directory;
-    ++survey_.node_count;
+    survey_.depth_first.push_back(id);
     check_metadata(node.metadata);
     if (is_whiteout(node)) survey_.has_whiteout = true;
     if (const RegularFile* file = node.regular()) check_file(*file);

@@ -15,7 +15,7 @@ namespace sealroot::image {
 struct Survey {
   std::vector<std::uint32_t> name_count;  // by NodeId; 0: not reachable
   std::vector<NodeId> home;               // by NodeId: directory of the primary name; of /: itself
-  std::uint32_t node_count = 0;           // reachable
+  std::vector<NodeId> depth_first;        // reachable nodes in the order they are met
   bool has_whiteout = false;
 };
 

@@ -18,6 +18,9 @@ enum Field { path, size, mode, nlink, uid, gid, rdev, mtime, payload, content, d
 constexpr std::array<std::string_view, field_count> field_names{
     "path", "size", "mode", "nlink", "uid", "gid", "rdev", "mtime", "payload", "content", "digest"};
 
+/// mkcomposefs reads no more of a line, so a dumpfile with more could not be exchanged.
+constexpr std::size_t max_xattrs_text_size = 65535;
+
 [[noreturn]] void refuse(const std::string& reason) { throw Error(Fault::malformed, reason); }
 
 /// One line cut at its spaces; fields are still escaped. Fields that a lenient line ends before are absent.
@@ -129,6 +132,7 @@ void check_text(Field field, const std::string& text) {
 }
 
 Xattrs parse_xattrs(std::string_view text) {
+  if (text.size() > max_xattrs_text_size) refuse("more than 65535 bytes of escaped xattrs");
   Xattrs xattrs;
   std::size_t total = xattrs_overhead;
   while (!text.empty()) {

@@ -95,7 +95,9 @@ TEST_CASE("text may come in any parts") {
   const std::string text = root + "/f 0 100644 1 0 0 0 0.0 - - -\n/g 1 100644 1 0 0 0 0.0 - x -\n";
   for (std::size_t size = 1; size < text.size(); ++size) {
     DumpfileParser parser;
-    for (std::size_t at = 0; at < text.size(); at += size) parser.add(as_bytes(std::string_view(text).substr(at, size)));
+    for (std::size_t at = 0; at < text.size(); at += size) {
+      parser.add(as_bytes(std::string_view(text).substr(at, size)));
+    }
     CHECK(print_dumpfile(parser.finish()) == print_dumpfile(parse(text)));
   }
 }
