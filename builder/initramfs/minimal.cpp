@@ -9,6 +9,7 @@ namespace sealroot {
 namespace {
 
 constexpr const char* module_directory = "lib/modules";
+constexpr std::size_t max_load_list = 16384;  // the pivot reads it into a buffer of this size
 
 struct ModuleFile {
   std::string path;  // in the archive
@@ -61,6 +62,7 @@ Bytes make_minimal_initramfs(const KernelModules& modules, ByteView pivot, const
     load.append(file.required ? "" : "-").append("/").append(file.path).append("\n");
     archive.add_file(file.path, file.content);
   }
+  if (load.size() >= max_load_list) throw Error(Fault::malformed, "initramfs: more modules than the pivot loads");
   archive.add_file("modules.load", as_bytes(load));
   archive.add_file("init", pivot, 0755);
   return archive.finish();

@@ -24,7 +24,8 @@ struct KernelModules {
   std::function<std::optional<Bytes>(std::string_view path)> read;
 };
 
-/// The archive, uncompressed (a kernel need not have any decompressor), a multiple of 4 bytes long.
+/// The archive, uncompressed, a multiple of 4 bytes long. With Debian's 6.12 cloud kernel it has 4.3 MB plus the pivot;
+/// compress_initramfs() makes it 0.9 MB.
 ///   pivot   static program that becomes /init
 ///   throws  Error{missing}: a required module, or modules.dep; Error{malformed}: a list or module that is damaged
 ///

@@ -15,6 +15,9 @@ namespace {
 constexpr std::string_view digest_key = "composefs.digest=";
 // The kernel cuts longer ones on most architectures (COMMAND_LINE_SIZE), which the pivot would take for tampering.
 constexpr std::size_t max_cmdline = 2047;
+// Limits of the pivot's fixed buffers (initrd-pivot/config.hpp).
+constexpr std::size_t max_allowed = 64;
+constexpr std::size_t max_init = 255;
 
 Error bad(std::string_view key, std::string_view value, const std::string& reason) {
   return {Fault::usage, "sealed configuration: " + std::string(key) + " " + quoted(value) + ": " + reason};
@@ -40,6 +43,9 @@ void check_token(std::string_view key, std::string_view value) {
 void check_cmdline(const SealedConfig& config) {
   if (config.cmdline.size() > max_cmdline) throw bad("cmdline", config.cmdline, "longer than the kernel's 2047 bytes");
   if (has_control(config.cmdline)) throw bad("cmdline", config.cmdline, "holds a control character");
+  if (std::count(config.cmdline.begin(), config.cmdline.end(), '"') % 2 != 0) {
+    throw bad("cmdline", config.cmdline, "a quote stays open");
+  }
   std::string_view rest = config.cmdline;
   int digests = 0;
   while (!rest.empty()) {
@@ -56,15 +62,19 @@ void check_cmdline(const SealedConfig& config) {
 
 void check(const SealedConfig& config) {
   check_cmdline(config);
+  if (config.allow.size() > max_allowed) throw bad("allow", config.allow.back(), "more than 64 tokens");
   for (const std::string& token : config.allow) {
     check_token("allow", token);
+    if (token == "*") throw bad("allow", token, "would allow everything");
     if (token.starts_with("composefs")) throw bad("allow", token, "a second digest can never be allowed");
   }
   check_choice("etc", config.etc, {"overlay", "transient", "bind", "none"});
   check_choice("var", config.var, {"bind", "transient", "none"});
   check_choice("on-failure", config.on_failure, {"reboot", "poweroff"});
   check_token("init", config.init);
-  if (config.init.front() != '/') throw bad("init", config.init, "not an absolute path");
+  if (config.init.front() != '/' || config.init.size() < 2 || config.init.size() > max_init) {
+    throw bad("init", config.init, "not an absolute path of 2 to 255 bytes");
+  }
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 //   version=1
 //   digest=v1-sha512-12:HEX     the image digest; the command line must name the same
 //   cmdline=TEXT                the signed command line; /proc/cmdline must be this ...
-//   allow=TOKEN                 ... and may have these tokens besides (none or several lines)
+//   allow=TOKEN                 ... and may have these tokens besides (0..64 lines); a final `*` is any ending
 //   etc=overlay|transient|bind|none
 //   var=bind|transient|none
 //   on-failure=reboot|poweroff
@@ -34,7 +34,8 @@ struct SealedConfig {
 ///           exactly one digest token, which names `digest` (such a system would not boot)
 std::string sealed_config_text(const SealedConfig& config);
 
-/// An archive of its own with just this file. It goes last, so that no file of an earlier one can replace it.
+/// An archive of its own with just this file, a multiple of 4 bytes long. It goes last into .initrd, so that no file of
+/// an archive before it, which may come from a template, replaces it.
 Bytes make_sealed_config_cpio(const SealedConfig& config);
 
 }  // namespace sealroot

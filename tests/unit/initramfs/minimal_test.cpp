@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "builder/initramfs/compress.hpp"
 #include "store/core/error.hpp"
 #include "tests/catch.hpp"
 #include "tests/unit/initramfs/shell.hpp"
@@ -93,7 +94,7 @@ TEST_CASE("the default modules of a real kernel fit into 2 MB") {
   INFO(list);
   CHECK_THAT(list, has_text("/lib/modules/overlay.ko"));
   CHECK_THAT(list, has_text("\n/lib/modules/erofs.ko"));
-  CHECK(archive.size() < 2'000'000);
+  CHECK(compress_initramfs(archive).size() < 2'000'000);
   REQUIRE(output_of(scratch, "cpio -id --quiet --no-absolute-filenames 'lib/*' <i.cpio") == "");
   if (has_program("modinfo")) {
     CHECK_THAT(output_of(scratch, "modinfo -F vermagic lib/modules/erofs.ko"), has_text(modules.version));

@@ -59,6 +59,18 @@ TEST_CASE("values that would break or weaken the configuration are refused") {
     config.allow = {"a b"};
     refuse("allow 'a b'");
   }
+  SECTION("open quote") {
+    config.cmdline += " a=\"b";
+    refuse("a quote stays open");
+  }
+  SECTION("allow of everything") {
+    config.allow = {"*"};
+    refuse("would allow everything");
+  }
+  SECTION("too many allowed") {
+    config.allow.assign(65, "x");
+    refuse("more than 64 tokens");
+  }
   SECTION("allow of a digest") {
     config.allow = {"composefs.digest=x"};
     refuse("can never be allowed");
