@@ -3,6 +3,9 @@
 // and write them side by side, each byte once. Memory is bounded by the queue, not by the size of files.
 //
 //   source thread: begin(size) write(..) write(..) end()  ->  queue  ->  workers: hash + O_TMPFILE + link
+//
+// The queue holds buffers of 1 MiB: either many small contents, hashed together, or a segment of a large one, so that
+// one large file keeps all workers busy.
 #pragma once
 
 #include <cstdint>
@@ -20,26 +23,29 @@ using ContentId = std::uint32_t;
 
 class Ingest {
  public:
-  /// `store` null: digests only, nothing is written. `threads` 0: as many as there are CPUs.
+  /// `store` null: digests only, nothing is written; else it must outlive this, and has the same algorithm.
+  /// `threads` 0: as many as there are CPUs; 1: all work is done on the caller's thread.
   Ingest(const ObjectStore* store, Algorithm algorithm, unsigned threads = 0);
+  /// Drops what was not finished; objects that were stored already stay.
   ~Ingest();
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
 
   /// Starts the next content; end() must follow before another begin(). Called from one thread.
-  /// May throw the first error of a worker (disk full).
+  /// May throw the first error of a worker (disk full), as may write(), end() and finish(); after any error the rest
+  /// is dropped and each of them throws it again.
   ContentId begin(std::uint64_t size_bytes);
   /// The next bytes of it. Error{malformed} from end() if they don't add up to size_bytes.
   void write(ByteView data);
   void end();
 
-  /// Waits for all work and returns the digests by ContentId; rethrows the first error of a worker. Not durable yet:
-  /// Repository::sync() is one syncfs for all.
+  /// Waits for all work and returns the digests by ContentId; rethrows the first error of a worker. Called once, at
+  /// the end. Not durable yet: Repository::sync() is one syncfs for all.
   std::vector<Digest> finish();
 
  private:
-  class Workers;
-  std::unique_ptr<Workers> workers_;
+  class Pipeline;
+  std::unique_ptr<Pipeline> pipeline_;
 };
 
 }  // namespace sealroot

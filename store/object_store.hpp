@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,18 +14,26 @@
 
 namespace sealroot {
 
+struct StoreTraits;
+
 class ObjectStore {
  public:
+  enum class Access : std::uint8_t { read_write, read_only };
+
   /// `objects` is the open directory that holds `XX/REST`; it is made ready by Repository.
-  ObjectStore(Fd objects, Algorithm algorithm) : objects_(std::move(objects)), algorithm_(algorithm) {}
+  ObjectStore(Fd objects, Algorithm algorithm, Access access = Access::read_write);
 
   Algorithm algorithm() const { return algorithm_; }
   const Fd& directory() const { return objects_; }
 
   /// Stores `content` (one not too large buffer) and returns its digest. An object that is there already is kept.
+  ///   throws   Error{untrusted}: it is there with other bytes than its name says; Error{os}: disk full, read only
   ///   ensures  after power loss and a later sync the object is complete, or absent; sealed where the file system can
   ///   threads  safe; equal contents race harmlessly
   Digest put(ByteView content) const;
+
+  /// put() for content whose digest is known already, so that an object that is there costs no write.
+  void put_measured(const Digest& digest, ByteView content) const;
 
   /// Opens an object for reading; Error{missing} names it. What is read is not checked: see read().
   Fd open(const Digest& digest) const;
@@ -34,9 +43,23 @@ class ObjectStore {
 
   bool contains(const Digest& digest) const;
 
+  /// Whether an object for a content of this size is there. One that can't be it (other size, other kernel digest, no
+  /// regular file) is Error{untrusted}; the bytes of an unsealed one are not read. It is sealed where that is possible.
+  bool contains_intact(const Digest& digest, std::uint64_t size_bytes) const;
+
+  /// False once the file system (or kernel) has refused fs-verity: objects are then complete but not sealed.
+  bool seals() const;
+
+  /// Writes new objects under a temporary name, as on a file system without O_TMPFILE (found out by itself).
+  void forgo_unnamed_files() const;
+
  private:
+  friend class NewObject;
+
   Fd objects_;
   Algorithm algorithm_;
+  Access access_;
+  std::shared_ptr<StoreTraits> traits_;
 };
 
 }  // namespace sealroot

@@ -33,6 +33,10 @@ Error os_error(const std::string& what, int error_number);
 
 /// Text from outside made safe to print: control characters, `\` and bytes outside ASCII as \xHH, in single quotes.
 std::string quoted(std::string_view text);
+/// For std::string too, or std::quoted would be found where <iomanip> is included.
+inline std::string quoted(const std::string& text) { return quoted(std::string_view(text)); }
+inline std::string quoted(std::string& text) { return quoted(std::string_view(text)); }
+inline std::string quoted(const char* text) { return quoted(std::string_view(text)); }
 
 /// Runs `action`; an Error that leaves it gets `step` in front.
 template <typename Action>

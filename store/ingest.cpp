@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "store/ingest.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "store/core/error.hpp"
+#include "store/large_content.hpp"
+#include "store/verity/batch.hpp"
+#include "store/work_queue.hpp"
+
+namespace sealroot {
+
+/// The source's side: fills buffers and hands them to the queue. All but results_ belongs to the source thread.
+class Ingest::Pipeline {
+ public:
+  Pipeline(const ObjectStore* store, Algorithm algorithm, unsigned threads)
+      : store_(store), algorithm_(algorithm), queue_(threads) {}
+
+  ContentId begin(std::uint64_t size_bytes);
+  void write(ByteView data);
+  void end();
+  std::vector<Digest> finish();
+
+ private:
+  struct SmallContent {
+    ContentId id = 0;
+    std::size_t offset = 0;
+    std::size_t size_bytes = 0;
+  };
+
+  bool is_large() const { return size_bytes_ > small_content_limit; }
+  std::size_t room_in_buffer() const;
+  void submit_batch();
+  void submit_segment();
+  void store_batch(const std::uint8_t* buffer, const std::vector<SmallContent>& contents);
+  void set_result(ContentId id, const Digest& digest);
+
+  const ObjectStore* store_;
+  Algorithm algorithm_;
+
+  ContentId id_ = 0;                ///< of the next content, or the open one
+  bool open_ = false;               ///< between begin() and end()
+  std::uint64_t size_bytes_ = 0;    ///< announced
+  std::uint64_t written_bytes_ = 0;
+
+  WorkQueue::Buffer batch_;         ///< small contents, each at the start of a block
+  std::size_t batch_used_ = 0;
+  std::vector<SmallContent> contents_;
+
+  std::shared_ptr<LargeContent> large_;
+  WorkQueue::Buffer segment_;
+  std::size_t segment_used_ = 0;
+  std::uint64_t segment_index_ = 0;
+
+  std::mutex results_mutex_;
+  std::vector<Digest> results_;
+
+  WorkQueue queue_;                 ///< last: its threads use all of the above and are joined first
+};
+
+ContentId Ingest::Pipeline::begin(std::uint64_t size_bytes) {
+  assert(!open_);
+  queue_.rethrow_error();
+  size_bytes_ = size_bytes;
+  written_bytes_ = 0;
+  {
+    const std::lock_guard lock(results_mutex_);
+    results_.emplace_back(algorithm_, ByteView(std::array<std::uint8_t, max_digest_size>{}));
+  }
+  if (is_large()) {
+    large_ = std::make_shared<LargeContent>(store_, algorithm_, size_bytes, WorkQueue::buffer_bytes);
+    segment_index_ = 0;
+  } else {
+    const std::size_t room = round_up(static_cast<std::size_t>(size_bytes), verity_block_size);
+    if (batch_used_ + room > WorkQueue::buffer_bytes) submit_batch();
+    if (!batch_) batch_ = queue_.acquire();
+  }
+  open_ = true;
+  return id_;
+}
+
+void Ingest::Pipeline::write(ByteView data) {
+  assert(open_);
+  // What is too much is only counted, for the message of end(): there is no room for it in a batch.
+  ByteView wanted = data.first(static_cast<std::size_t>(
+      std::min<std::uint64_t>(data.size(), size_bytes_ - std::min(size_bytes_, written_bytes_))));
+  const std::uint64_t offset = written_bytes_;
+  written_bytes_ += data.size();
+  if (!is_large()) {
+    if (!wanted.empty()) std::memcpy(batch_.get() + batch_used_ + offset, wanted.data(), wanted.size());
+    return;
+  }
+  while (!wanted.empty()) {
+    if (!segment_) segment_ = queue_.acquire();
+    const std::size_t taken = std::min(wanted.size(), WorkQueue::buffer_bytes - segment_used_);
+    std::memcpy(segment_.get() + segment_used_, wanted.data(), taken);
+    segment_used_ += taken;
+    wanted = wanted.subspan(taken);
+    if (segment_used_ == WorkQueue::buffer_bytes) submit_segment();
+  }
+}
+
+void Ingest::Pipeline::end() {
+  assert(open_);
+  open_ = false;
+  if (written_bytes_ != size_bytes_) {
+    const Error error(Fault::malformed, "content has " + std::to_string(written_bytes_) + " bytes, but " +
+                                            std::to_string(size_bytes_) + " were announced");
+    queue_.fail(std::make_exception_ptr(error));
+    throw error;
+  }
+  if (is_large()) {
+    if (segment_used_ > 0) submit_segment();
+    large_.reset();
+  } else {
+    const auto size_bytes = static_cast<std::size_t>(size_bytes_);
+    const std::size_t room = round_up(size_bytes, verity_block_size);
+    std::memset(batch_.get() + batch_used_ + size_bytes, 0, room - size_bytes);
+    contents_.push_back({id_, batch_used_, size_bytes});
+    batch_used_ += room;
+  }
+  ++id_;
+}
+
+void Ingest::Pipeline::submit_segment() {
+  const std::size_t used = std::exchange(segment_used_, 0);
+  queue_.submit(std::move(segment_), [this, content = large_, id = id_, index = segment_index_++,
+                                      used](const std::uint8_t* buffer) {
+    const std::optional<Digest> digest = content->add_segment(index, ByteView(buffer, used));
+    if (digest) set_result(id, *digest);
+  });
+}
+
+void Ingest::Pipeline::submit_batch() {
+  batch_used_ = 0;
+  if (!batch_) return;
+  queue_.submit(std::move(batch_), [this, contents = std::exchange(contents_, {})](const std::uint8_t* buffer) {
+    store_batch(buffer, contents);
+  });
+}
+
+void Ingest::Pipeline::store_batch(const std::uint8_t* buffer, const std::vector<SmallContent>& contents) {
+  std::vector<PaddedContent> padded;
+  padded.reserve(contents.size());
+  for (const SmallContent& content : contents) padded.push_back({buffer + content.offset, content.size_bytes});
+  const std::vector<Digest> digests = measure_batch(algorithm_, padded);
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    if (store_ != nullptr) store_->put_measured(digests[i], ByteView(padded[i].data, padded[i].size_bytes));
+    set_result(contents[i].id, digests[i]);
+  }
+}
+
+void Ingest::Pipeline::set_result(ContentId id, const Digest& digest) {
+  const std::lock_guard lock(results_mutex_);
+  results_[id] = digest;
+}
+
+std::vector<Digest> Ingest::Pipeline::finish() {
+  assert(!open_);
+  queue_.rethrow_error();
+  submit_batch();
+  queue_.wait();
+  return std::move(results_);
+}
+
+Ingest::Ingest(const ObjectStore* store, Algorithm algorithm, unsigned threads)
+    : pipeline_(std::make_unique<Pipeline>(store, algorithm,
+                                           threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency()))) {
+  assert(store == nullptr || store->algorithm() == algorithm);
+}
+
+Ingest::~Ingest() = default;
+
+ContentId Ingest::begin(std::uint64_t size_bytes) { return pipeline_->begin(size_bytes); }
+void Ingest::write(ByteView data) { pipeline_->write(data); }
+void Ingest::end() { pipeline_->end(); }
+std::vector<Digest> Ingest::finish() { return pipeline_->finish(); }
+
+}  // namespace sealroot

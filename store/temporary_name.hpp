@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// Names of files that are not finished: unlike any object, ref or image, so that gc can tell them.
+#pragma once
+
+#include <string>
+
+namespace sealroot {
+
+inline constexpr std::string_view temporary_prefix = ".new-";
+
+/// temporary_prefix and 32 random hex digits: two processes never meet.
+std::string temporary_name();
+
+}  // namespace sealroot

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// Jobs for a fixed set of threads, and the fixed number of buffers they work on. Waiting for a free buffer is what
+// holds a fast source back.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "store/core/bytes.hpp"
+#include "store/core/digest.hpp"
+
+namespace sealroot {
+
+class WorkQueue {
+ public:
+  static constexpr std::size_t buffer_bytes = 256 * verity_block_size;
+  /// buffer_bytes of memory, not initialised.
+  using Buffer = std::unique_ptr<std::uint8_t[]>;
+  using Job = std::function<void(const std::uint8_t* buffer)>;
+
+  /// `threads` 1: no thread is started, submit() does the job.
+  explicit WorkQueue(unsigned threads);
+  /// Drops the jobs that have not started and waits for those that have.
+  ~WorkQueue();
+  WorkQueue(const WorkQueue&) = delete;
+  WorkQueue& operator=(const WorkQueue&) = delete;
+
+  /// A buffer that nobody uses, waited for if need be; rethrows the first error of a job.
+  Buffer acquire();
+  /// Does `job` with `buffer` soon, on any thread; the buffer is free afterwards.
+  void submit(Buffer buffer, Job job);
+  /// Waits for all jobs; rethrows the first error of one.
+  void wait();
+
+  /// Records an error as if a job had thrown it.
+  void fail(std::exception_ptr error);
+  void rethrow_error();
+
+ private:
+  struct Item {
+    Buffer buffer;
+    Job job;
+  };
+
+  void work();
+  void run(Item item);
+
+  std::mutex mutex_;
+  std::condition_variable job_ready_;   ///< for workers: a job is there, or stopping_
+  std::condition_variable job_done_;    ///< for the source: a buffer is free, all is done, or an error is there
+  std::deque<Item> jobs_;
+  std::vector<Buffer> free_;
+  std::size_t buffers_left_;  ///< that may still be made
+  std::size_t unfinished_ = 0;
+  std::exception_ptr error_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace sealroot
