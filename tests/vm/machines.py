@@ -50,7 +50,7 @@ def direct(kernel, initrd, command_line, disk=None):
     return Machine(
         command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", "512", "-kernel", str(kernel), "-initrd", str(initrd),
                  "-append", command_line, *drive),  # fmt: skip
-        timeout_seconds=60,
+        timeout_seconds=40,
     )
 
 
@@ -63,5 +63,5 @@ def secure_boot(variables, disk, smbios=()):
                  "-drive", f"if=pflash,format=raw,unit=0,file={FIRMWARE}/OVMF_CODE_4M.secboot.fd,readonly=on",
                  "-drive", f"if=pflash,format=raw,unit=1,file={variables},snapshot=on",
                  "-drive", f"file={disk},format=raw,if=virtio,snapshot=on", *strings),  # fmt: skip
-        timeout_seconds=90,
+        timeout_seconds=75,
     )
