@@ -31,30 +31,54 @@ debian_archive() {
 
 # private_apt PROGRAM ARGUMENT...: apt-get or apt-cache with nothing but that suite.
 private_apt() {
-  local program=$1 root=$sealroot_cache/apt/$suite
+  local program=$1
   shift
-  "$program" -q \
-    -o Dir::Etc::SourceList="$root/sources.list" -o Dir::Etc::SourceParts=/dev/null \
-    -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
-    -o Dir::State="$root/state" -o Dir::State::Lists="$root/state/lists" -o Dir::State::status="$root/state/status" \
-    -o Dir::Cache="$root/cache" -o Acquire::Languages=none -o APT::Sandbox::User="$(id -un)" -o Acquire::Retries=3 \
-    "$@"
+  "$program" -q -c "$sealroot_cache/apt/$suite/apt.conf" "$@"
 }
 
-# Sets `suite` and brings its lists up to date; lists of the last day are good enough.
-open_suite() {
-  need apt-get apt
-  suite=$(debian_suite)
-  local root=$sealroot_cache/apt/$suite archive
-  [[ -n $(find "$root/updated" -mmin -1440 2>/dev/null) ]] && return
+# Read after the system's own configuration, so proxies and credentials stay, and hooks on its package lists don't run.
+private_configuration() {
+  cat <<END
+Dir::Etc::SourceList "$1/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
+Dir::State "$1/state";
+Dir::State::Lists "$1/state/lists";
+Dir::State::status "$1/state/status";
+Dir::Cache "$1/cache";
+Acquire::Languages "none";
+Acquire::Retries "3";
+APT::Sandbox::User "$(id -un)";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+END
+}
+
+read_lists() {
+  local root=$1 archive uri keyring
   archive=$(debian_archive "$suite")
+  read -r uri keyring <<<"$archive"
   mkdir -p "$root"/state/lists/partial "$root"/cache/archives/partial
   : >"$root/state/status"
-  read -r uri keyring <<<"$archive"
   echo "deb ${keyring:+[signed-by=$keyring] }$uri $suite main" >"$root/sources.list"
+  private_configuration "$root" >"$root/apt.conf"
   say "reading the package lists of $suite"
   private_apt apt-get -qq update
   touch "$root/updated"
+}
+
+# Sets `suite` and brings its lists up to date, one process at a time; lists of the last day are good enough.
+open_suite() {
+  need apt-get apt
+  suite=$(debian_suite)
+  local root=$sealroot_cache/apt/$suite
+  mkdir -p "$root"
+  exec 8>"$root/.lock"
+  flock 8
+  [[ -n $(find "$root/updated" -mmin -1440 2>/dev/null) ]] || read_lists "$root"
+  exec 8>&-
 }
 
 # candidate PACKAGE: its version in the suite, nothing if the suite has none.
@@ -69,7 +93,10 @@ first_dependency() {
 unpack_package() {
   local download
   download=$(mktemp -d "$sealroot_cache/.download.XXXXXX")
-  (cd "$download" && private_apt apt-get -qq download "$1") || { rm -rf "$download"; die "downloading $1 from $suite did not work"; }
+  if ! (cd "$download" && private_apt apt-get -qq download "$1"); then
+    rm -rf "$download"
+    die "downloading $1 from $suite did not work"
+  fi
   dpkg-deb -x "$download"/*.deb "$2"
   rm -rf "$download"
 }

@@ -132,6 +132,12 @@ class Disk:
         folder, _, name = path.rpartition("/")
         self.debugfs(f'cd "{folder}"', f'mknod "{name}" {kind}')  # it does not take a path
 
+    def set_xattr(self, path, name, value):
+        with tempfile.NamedTemporaryFile() as content:
+            content.write(value)
+            content.flush()
+            self.debugfs(f'ea_set -f {content.name} "{path}" {name}')
+
     def folder(self, path):
         self._remove_if_there(path)
         self.debugfs(f'mkdir "{path}"')

@@ -29,7 +29,7 @@ class Machine:
     """A command that boots something with its console on stdout."""
 
     command: tuple
-    timeout_seconds: float
+    timeout_seconds: float  # on a machine with nothing else to do
     environment: tuple = ()
     settle_seconds: float = _SETTLE_SECONDS
 
@@ -71,10 +71,15 @@ def _read_chunk(selector, stream, deadline):
     return os.read(stream.fileno(), 65536)
 
 
+def _patience():
+    """How much longer everything takes because others use the processors too."""
+    return max(1.0, os.getloadavg()[0] / os.cpu_count())
+
+
 def _run_once(machine, until, log):
     wanted = re.compile("|".join(f"(?:{text})" for text in until), re.MULTILINE)
     started = time.monotonic()
-    deadline, decided, ended, raw = started + machine.timeout_seconds, False, False, b""
+    deadline, decided, ended, raw = started + machine.timeout_seconds * _patience(), False, False, b""
     process = subprocess.Popen(
         machine.command,
         stdin=subprocess.PIPE,  # open and silent: a console at end of file makes some guests spin

@@ -44,13 +44,15 @@ class UserModeLinux:
         )
 
 
-def direct(kernel, initrd, command_line, disk=None):
-    """QEMU that starts `kernel` itself, no firmware."""
-    drive = ("-drive", f"file={disk},if=virtio,format=raw,snapshot=on") if disk else ()
+def direct(kernel, initrd, command_line, disk, nvme=False):
+    """QEMU that starts `kernel` itself, no firmware. Debian's kernel has the driver of NVMe disks built in."""
+    drive = f"file={disk},format=raw,snapshot=on,"
+    drive = ("-drive", drive + "if=none,id=disk", "-device", "nvme,drive=disk,serial=1") if nvme else (
+        "-drive", drive + "if=virtio")  # fmt: skip
     return Machine(
         command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", "512", "-kernel", str(kernel), "-initrd", str(initrd),
                  "-append", command_line, *drive),  # fmt: skip
-        timeout_seconds=60,
+        timeout_seconds=40,
     )
 
 
@@ -63,5 +65,5 @@ def secure_boot(variables, disk, smbios=()):
                  "-drive", f"if=pflash,format=raw,unit=0,file={FIRMWARE}/OVMF_CODE_4M.secboot.fd,readonly=on",
                  "-drive", f"if=pflash,format=raw,unit=1,file={variables},snapshot=on",
                  "-drive", f"file={disk},format=raw,if=virtio,snapshot=on", *strings),  # fmt: skip
-        timeout_seconds=90,
+        timeout_seconds=75,
     )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 """The distribution's kernel with its real modules and the signed initramfs as it is, started by QEMU without firmware."""
 
+import os
 import tempfile
 import unittest
 from pathlib import Path
@@ -14,8 +15,12 @@ from harness import BootTest
 from machines import direct
 
 
+# What the program says that the tests plant as /sbin/init on the bare root partition.
+FORGED_INIT = "^SEALROOT-CHECK measure=done"
+
+
 class Direct(BootTest):
-    def run_disk(self, tamper, append=""):
+    def run_disk(self, tamper, append="", nvme=False):
         """Boots a copy of the sealed disk after `tamper`; `append` goes to the end of the signed command line."""
         sealed = product.load().sealed()
         uki = sealed.uki.read_bytes()
@@ -26,7 +31,7 @@ class Direct(BootTest):
             line = pe.section(uki, ".cmdline").rstrip(b"\0").decode() + append
             disk = Disk(sealed.disk, Path(scratch, "disk.raw"))
             tamper(disk)
-            return self.boot(direct(kernel, initrd, line, disk.path), DECIDED)
+            return self.boot(direct(kernel, initrd, line, disk.path, nvme), (*DECIDED, FORGED_INIT))
 
     def test_sealed_system_boots_with_the_modules_of_its_kernel(self):
         console = self.run_disk(lambda disk: None)
@@ -51,6 +56,19 @@ class Direct(BootTest):
         image = object_path(product.load().sealed().image_digest)
         console = self.run_disk(lambda disk: disk.exchange(image, demo_object("tree")))
         self.check(console, shown=[fatal(13, "digest mismatch")], hidden=[UP])
+
+    def test_C5_appended_rdinit_does_not_lead_past_the_initramfs(self):
+        """A kernel that finds no `rdinit=` program mounts `root=` itself and runs what it finds there, unverified; the
+        drivers for that are built in. Only a signed line that ends its kernel part with `--` stops this."""
+
+        def tamper(disk):
+            program = Path(os.environ["SEALROOT_VM_MEASURE"]).read_bytes()
+            disk.folder("/sbin")
+            disk.folder("/dev")
+            disk.write("/sbin/init", program, mode=0o100755)
+
+        console = self.run_disk(tamper, " rdinit=/nowhere root=/dev/nvme0n1p2 rootwait", nvme=True)
+        self.check(console, shown=[fatal(10)], hidden=[FORGED_INIT, UP])
 
 
 if __name__ == "__main__":

@@ -165,6 +165,33 @@ class Surroundings(SealedUmlTest):
             refused("R12 mode", lambda disk: disk.debugfs(f"sif {var} mode 040777"), 16, "writable"),
         ])  # fmt: skip
 
+    def with_upper_file(self, disk):
+        """Plants /etc/hostname in the writable layer of the deployment and returns its path."""
+        folder = "/state/deploy"
+        disk.folder(folder)
+        for name in (self.sealed.image_digest, "etc", "upper"):
+            folder += f"/{name}"
+            disk.folder(folder)
+        disk.folder(folder.replace("/upper", "/work"))
+        disk.write(f"{folder}/hostname", b"planted\n")
+        return f"{folder}/hostname"
+
+    def test_R13_files_planted_in_the_writable_etc(self):
+        """Gone with a transient /etc; with a persistent one they are there, and nobody says that the seal covers it."""
+        self.run_rows([
+            Row("R13 transient", self.with_upper_file, shown=(UP, "^SEALROOT-CHECK hostname=sealroot-demo$"),
+                config=("etc=transient",)),
+            Row("R13 persistent", self.with_upper_file, shown=(UP, "^SEALROOT-CHECK hostname=planted$")),
+        ])  # fmt: skip
+
+    def test_R14_upper_layer_cannot_point_at_other_files(self):
+        def tamper(disk):
+            path = self.with_upper_file(disk)
+            disk.set_xattr(path, "trusted.overlay.metacopy", b"\0\4\0\0")
+            disk.set_xattr(path, "trusted.overlay.redirect", b"/passwd")
+
+        self.run_rows([Row("R14", tamper, shown=(UP,), hidden=("hostname=root:",))])
+
     def test_R15_two_disks_with_a_root_partition(self):
         self.run_rows([refused("R15", None, 10, "ambiguous root", second_disk=True)])
 
