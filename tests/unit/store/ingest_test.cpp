@@ -30,7 +30,9 @@ std::vector<Bytes> contents_of_all_sizes() {
     contents.push_back(content(size_bytes, 1));
   }
   std::mt19937 random(7);
-  for (int i = 0; i < 600; ++i) contents.push_back(content(random() % (i % 10 == 0 ? 400000 : 9000), static_cast<std::uint8_t>(i)));
+  for (int i = 0; i < 600; ++i) {
+    contents.push_back(content(random() % (i % 10 == 0 ? 400000 : 9000), static_cast<std::uint8_t>(i)));
+  }
   return contents;
 }
 
@@ -75,7 +77,8 @@ TEST_CASE("every content is readable from the store afterwards") {
 }
 
 TEST_CASE("a content of another size than announced is malformed, and finish tells it again") {
-  for (const auto& [announced, given] : {std::pair{10UL, 9UL}, {10UL, 11UL}, {300000UL, 299999UL}, {300000UL, 3000000UL}}) {
+  for (const auto& [announced, given] :
+       {std::pair{10UL, 9UL}, {10UL, 11UL}, {300000UL, 299999UL}, {300000UL, 3000000UL}}) {
     Ingest ingest(nullptr, Algorithm::sha512, 2);
     ingest.begin(announced);
     ingest.write(pattern(given));
