@@ -51,6 +51,8 @@ void feed(Ingest& ingest, const Bytes& data, std::size_t piece_bytes) {
 TEST_CASE("digests are those of each content, with any number of threads") {
   const std::vector<Bytes> contents = contents_of_all_sizes();
   for (const Algorithm algorithm : {Algorithm::sha256, Algorithm::sha512}) {
+    std::vector<Digest> expected;
+    for (const Bytes& data : contents) expected.push_back(measure_bytes(algorithm, data));
     for (const unsigned threads : {0U, 1U, 2U, 5U, 40U}) {
       Ingest ingest(nullptr, algorithm, threads);
       for (const Bytes& data : contents) feed(ingest, data, 65536);
@@ -58,7 +60,7 @@ TEST_CASE("digests are those of each content, with any number of threads") {
       REQUIRE(digests.size() == contents.size());
       for (std::size_t i = 0; i < contents.size(); ++i) {
         INFO(threads << " threads, content " << i << " of " << contents[i].size() << " bytes");
-        REQUIRE(digests[i] == measure_bytes(algorithm, contents[i]));
+        REQUIRE(digests[i] == expected[i]);
       }
     }
   }
