@@ -87,11 +87,12 @@ TEST_CASE("disk is the same at another time, in another place and environment") 
 }
 
 TEST_CASE("disk is the same when an ordinary user without any privilege builds it") {
-  fixture().write("mine", fixture().spec());
-  CHECK(in_child([] {
+  const DiskSpec spec = fixture().spec();
+  fixture().write("mine", spec);
+  CHECK(in_child([&] {
     if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(2);
     ::setenv("PATH", "/usr/bin:/bin", 1);  // mkfs.fat is not there
-    fixture().write("theirs", fixture().spec());
+    fixture().write("theirs", spec);
   }));
   CHECK(same("mine", "theirs"));
 }

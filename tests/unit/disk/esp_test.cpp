@@ -29,7 +29,7 @@ TEST_CASE("esp passes fsck.fat and holds the files") {
                              " && fsck.fat -n -v " + disk + ".fat");
   INFO(checked.text);
   CHECK(checked.status == 0);
-  CHECK(checked.text.find("32 bits/entry") != std::string::npos);
+  CHECK(checked.text.find("32 bit entries") != std::string::npos);
 
   for (const EspFile& file : fixture().spec().esp) {
     INFO(file.path);

@@ -141,7 +141,7 @@ TEST_CASE("state files keep owner, mode, xattrs, time, links and devices and are
   CHECK(debugfs(disk, layout, "stat /state/os/default/var/tty").find("New/old-style") == std::string::npos);
   CHECK(debugfs(disk, layout, "stat /state/os/default/var/tty").find("04:65") != std::string::npos);
   CHECK(debugfs(disk, layout, "cat /state/os/default/var/short").find("hello") != std::string::npos);
-  CHECK(debugfs(disk, layout, "stat /state/os/default/var/short").find("mtime: 0xee6b2800:1d6f3454") !=
+  CHECK(debugfs(disk, layout, "stat /state/os/default/var/short").find("mtime: 0xee6b2800:1d6f3455") !=
         std::string::npos);
   CHECK(run("e2fsck -fn " + root_of(disk, layout)).status == 0);
 }
