@@ -46,6 +46,7 @@ struct RegularFile {
   std::string inline_content;    // whole content where it is inline, else empty
   std::optional<Digest> digest;  // of the object that holds the content
   std::string payload;           // dumpfile payload, without a leading '/'; empty: object_path(*digest)
+  bool without_payload = false;  // a dumpfile may name a digest but no payload: the image gets no redirect
 };
 
 struct Symlink {
@@ -63,6 +64,7 @@ struct Socket {};
 struct Node {
   Metadata metadata;
   std::variant<Directory, RegularFile, Symlink, DeviceNode, Fifo, Socket> content;
+  std::optional<std::uint32_t> nlink{};  // where a dumpfile gives another number than the node has names
 
   Directory* directory() { return std::get_if<Directory>(&content); }
   const Directory* directory() const { return std::get_if<Directory>(&content); }
@@ -71,9 +73,17 @@ struct Node {
   const Symlink* symlink() const { return std::get_if<Symlink>(&content); }
 };
 
+/// One of the names of a node with hard links.
+struct Name {
+  NodeId directory = root_node;
+  std::string name;
+};
+
 /// Nodes that no name reaches any more (a later layer replaced them) stay in the table; walk from root_node.
 struct Tree {
   std::vector<Node> nodes{Node{}};
+  /// The name that an inode is numbered at, where that is not the first one depth first. Only dumpfiles say so.
+  std::map<NodeId, Name> primary_names{};
 
   Node& operator[](NodeId id) { return nodes[id]; }
   const Node& operator[](NodeId id) const { return nodes[id]; }

@@ -35,6 +35,7 @@ Error os_error(const std::string& what, int error_number);
 std::string quoted(std::string_view text);
 /// For std::string too, or std::quoted would be found where <iomanip> is included.
 inline std::string quoted(const std::string& text) { return quoted(std::string_view(text)); }
+inline std::string quoted(std::string& text) { return quoted(std::string_view(text)); }
 inline std::string quoted(const char* text) { return quoted(std::string_view(text)); }
 
 /// Runs `action`; an Error that leaves it gets `step` in front.

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// Where everything stands. A tail (the last part of an inode's data, after its xattrs) must not cross the border of
+// a block; how inodes are pushed on to keep that, and which data goes to blocks of its own, is part of the format.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "builder/image/plan.hpp"
+#include "store/core/error.hpp"
+
+namespace sealroot::image {
+namespace {
+
+using erofs::block_size;
+using erofs::slot_size;
+
+/// Tails longer than this get a block instead.
+constexpr std::uint64_t max_tail_size = block_size / 2;
+/// h_shared_count is a byte; mkcomposefs stops here.
+constexpr std::uint16_t max_shared_count = 128;
+
+/// Descending by name, length of value, value.
+bool stands_before(const Xattr& left, const Xattr& right) {
+  if (left.key != right.key) return left.key > right.key;
+  if (left.value.size() != right.value.size()) return left.value.size() > right.value.size();
+  return left.value > right.value;
+}
+
+/// Returns the size of all shared xattrs.
+std::uint64_t share_xattrs(Plan& plan) {
+  for (XattrId id = 0; id < plan.xattrs.all().size(); ++id) {
+    if (plan.xattrs[id].uses > 1) plan.shared_xattrs.push_back(id);
+  }
+  std::sort(plan.shared_xattrs.begin(), plan.shared_xattrs.end(),
+            [&](XattrId left, XattrId right) { return stands_before(plan.xattrs[left], plan.xattrs[right]); });
+  std::uint64_t size = 0;
+  for (const XattrId id : plan.shared_xattrs) {
+    Xattr& xattr = plan.xattrs.all()[id];
+    xattr.shared = true;
+    xattr.shared_offset = static_cast<std::uint32_t>(size);
+    size += xattr.entry_size();
+    if (size > UINT32_MAX) throw Error(Fault::malformed, "more than 4 GiB of shared xattrs");
+  }
+  return size;
+}
+
+/// Shared ones first, each group by name as it was; xattr_size follows.
+void place_xattrs(Plan& plan, PlannedInode& inode) {
+  if (inode.xattr_count == 0) return;
+  XattrId* const first = plan.xattr_ids.data() + inode.first_xattr;
+  XattrId* const last = first + inode.xattr_count;
+  std::uint16_t shared_left = max_shared_count;
+  XattrId* const local = std::stable_partition(first, last, [&](XattrId id) {
+    return plan.xattrs[id].shared && shared_left > 0 && shared_left-- > 0;
+  });
+  inode.shared_count = static_cast<std::uint16_t>(local - first);
+  std::uint64_t size = sizeof(erofs::XattrHeader) + 4 * std::uint64_t{inode.shared_count};
+  for (const XattrId* id = local; id != last; ++id) size += plan.xattrs[*id].entry_size();
+  inode.xattr_size = static_cast<std::uint32_t>(size);  // the survey's limit keeps it under 64 KiB
+}
+
+void size_directory(const Plan& plan, PlannedInode& inode) {
+  std::span<const PlannedDirent> left = plan.dirents_of(inode);
+  while (true) {
+    const std::size_t count = dirents_in_block(left);
+    if (count == left.size()) break;
+    ++inode.block_count;
+    left = left.subspan(count);
+  }
+  for (const PlannedDirent& dirent : left) {
+    inode.tail_size += static_cast<std::uint32_t>(sizeof(erofs::Dirent) + dirent.name.size());
+  }
+  if (inode.tail_size > max_tail_size) {
+    ++inode.block_count;
+    inode.tail_size = 0;
+  }
+  inode.size = block_size * inode.block_count + inode.tail_size;
+}
+
+void size_content(PlannedInode& inode) {
+  if ((inode.mode & S_IFMT) == S_IFLNK) {
+    inode.tail_size = static_cast<std::uint32_t>(inode.size);  // see pad_link()
+    return;
+  }
+  inode.block_count = static_cast<std::uint32_t>(inode.size / block_size);
+  inode.tail_size = static_cast<std::uint32_t>(inode.size % block_size);
+  if (inode.tail_size > max_tail_size) {
+    ++inode.block_count;
+    inode.tail_size = 0;
+  }
+}
+
+void size_data(const Plan& plan, PlannedInode& inode) {
+  switch (inode.data) {
+    case Data::none: break;
+    case Data::directory: size_directory(plan, inode); break;
+    case Data::bytes: size_content(inode); break;
+    case Data::chunks:
+      inode.chunk_bits = chunk_bits(inode.size);
+      inode.tail_size = static_cast<std::uint32_t>(sizeof(erofs::null_addr) * chunk_count(inode.size));
+      break;
+  }
+}
+
+bool fits_compact(const Plan& plan, const PlannedInode& inode) {
+  return inode.mtime_seconds == plan.build_time_seconds && inode.mtime_nanoseconds == plan.build_time_nanoseconds &&
+         inode.nlink <= UINT16_MAX && inode.uid <= UINT16_MAX && inode.gid <= UINT16_MAX && inode.size <= UINT32_MAX;
+}
+
+std::uint64_t to_next_block(std::uint64_t position) { return round_up(position, block_size) - position; }
+
+/// A link wants inode and target in one block. If they don't fit one at all, the target goes to a block of its own,
+/// but the inode is moved as if it were still there: that is how the format has always been.
+std::uint64_t pad_link(PlannedInode& inode, std::uint64_t position) {
+  const std::uint64_t size = inode.inode_size() + inode.xattr_size + inode.tail_size;
+  if (size >= block_size) {
+    ++inode.block_count;
+    inode.tail_size = 0;
+  }
+  const bool crosses = position / block_size != (position + size - 1) / block_size;
+  return crosses ? to_next_block(position) : 0;
+}
+
+/// All others only want the tail in one block.
+std::uint64_t pad_tail(PlannedInode& inode, std::uint64_t position) {
+  const std::uint64_t tail = position + inode.inode_size() + inode.xattr_size;
+  const std::uint64_t room = block_size - tail % block_size;
+  if (room >= inode.tail_size) return 0;
+  const std::uint64_t padding = round_up(room, slot_size);
+  if (block_size - (tail + padding) % block_size >= inode.tail_size) return padding;
+  ++inode.block_count;  // the list of chunks of a file near 2^53 bytes
+  inode.tail_size = 0;
+  return to_next_block(position);
+}
+
+void place_inodes(Plan& plan) {
+  std::uint64_t position = erofs::inodes_offset;
+  for (PlannedInode& inode : plan.inodes) {
+    size_data(plan, inode);
+    inode.compact = fits_compact(plan, inode);
+    place_xattrs(plan, inode);
+    position = round_up(position, slot_size);
+    const bool is_link = (inode.mode & S_IFMT) == S_IFLNK;
+    position += is_link ? pad_link(inode, position) : pad_tail(inode, position);
+    inode.position = position;
+    position += inode.inode_size() + inode.xattr_size + inode.tail_size;
+  }
+  plan.inodes_end = round_up(position, slot_size);
+}
+
+void place_blocks(Plan& plan, std::uint64_t shared_xattrs_size) {
+  plan.blocks_start = round_up(plan.inodes_end + shared_xattrs_size, block_size);
+  std::uint64_t block = plan.blocks_start / block_size;
+  for (PlannedInode& inode : plan.inodes) {
+    if (inode.block_count == 0) continue;
+    inode.first_block = static_cast<std::uint32_t>(block);
+    block += inode.block_count;
+  }
+  if (block > UINT32_MAX) throw Error(Fault::malformed, "more than 2^32 blocks");
+  plan.image_size = block * block_size;
+}
+
+}  // namespace
+
+std::size_t dirents_in_block(std::span<const PlannedDirent> dirents) {
+  std::size_t size = 0;
+  std::size_t count = 0;
+  for (; count < dirents.size(); ++count) {
+    size += sizeof(erofs::Dirent) + dirents[count].name.size();
+    if (size > block_size) break;
+  }
+  return count;
+}
+
+void lay_out(Plan& plan) {
+  const std::uint64_t shared_xattrs_size = share_xattrs(plan);
+  place_inodes(plan);
+  place_blocks(plan, shared_xattrs_size);
+}
+
+}  // namespace sealroot::image

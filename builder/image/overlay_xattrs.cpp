@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "builder/image/overlay_xattrs.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "store/core/digest_text.hpp"
+
+namespace sealroot::image {
+namespace {
+
+constexpr std::string_view overlay_prefix = "trusted.overlay.";
+
+}  // namespace
+
+void OverlayXattrs::start(const Xattrs& xattrs) {
+  pairs_.clear();
+  for (const auto& [key, value] : xattrs) {
+    if (key.starts_with(overlay_prefix)) {
+      const std::string_view rest = std::string_view(key).substr(overlay_prefix.size());
+      pairs_.emplace_back(table_.keep({overlay_prefix, "overlay.", rest}), value);
+    } else {
+      pairs_.emplace_back(key, value);
+    }
+  }
+}
+
+void OverlayXattrs::start_stub(const Xattrs& root) {
+  pairs_.clear();
+  if (const auto label = root.find("security.selinux"); label != root.end()) {
+    pairs_.emplace_back(label->first, label->second);
+  }
+}
+
+void OverlayXattrs::set_root() { set("trusted.overlay.opaque", "y"); }
+
+void OverlayXattrs::set_object(const RegularFile& file) {
+  std::string_view metacopy;
+  if (file.digest) {
+    // struct ovl_metacopy of linux/fs/overlayfs/overlayfs.h: version, length, flags, algorithm, digest
+    const std::string_view digest = as_text(file.digest->bytes());
+    const std::array<char, 4> header{0, static_cast<char>(4 + digest.size()), 0,
+                                     static_cast<char>(file.digest->algorithm())};
+    metacopy = table_.keep({{header.data(), header.size()}, digest});
+  }
+  set("trusted.overlay.metacopy", metacopy);
+  if (!file.payload.empty()) {
+    set("trusted.overlay.redirect", table_.keep({"/", file.payload}));
+  } else if (file.digest && !file.without_payload) {
+    set("trusted.overlay.redirect", table_.keep({"/", object_path(*file.digest)}));
+  }
+}
+
+void OverlayXattrs::set_whiteout() {
+  set("trusted.overlay.overlay.whiteout", "");
+  set("user.overlay.whiteout", "");
+}
+
+void OverlayXattrs::set_has_whiteouts(bool marked_opaque) {
+  set("trusted.overlay.overlay.whiteouts", "");
+  set("user.overlay.whiteouts", "");
+  if (!marked_opaque) return;
+  set("trusted.overlay.overlay.opaque", "x");
+  set("user.overlay.opaque", "x");
+}
+
+std::span<const OverlayXattrs::Pair> OverlayXattrs::sorted() {
+  std::sort(pairs_.begin(), pairs_.end());
+  return pairs_;
+}
+
+void OverlayXattrs::set(std::string_view key, std::string_view value) {
+  const auto old = std::find_if(pairs_.begin(), pairs_.end(), [&](const Pair& pair) { return pair.first == key; });
+  if (old != pairs_.end()) {
+    old->second = value;
+  } else {
+    pairs_.emplace_back(key, value);
+  }
+}
+
+}  // namespace sealroot::image

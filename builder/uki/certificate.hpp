@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// Certificates and the private key of the signer. Keys come through OpenSSL's OSSL_STORE, so that a `pkcs11:` URI works
+// where OpenSSL's configuration loads a provider for it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/core/fd.hpp"
+
+struct x509_st;
+struct evp_pkey_st;
+
+namespace sealroot {
+
+class Certificate {
+ public:
+  /// PEM or DER. Throws Error{malformed} if there is none in the file.
+  static Certificate load(const Fd& directory, const std::string& path);
+  /// All certificates of a PEM file (or the one of a DER file), in their order; at least one.
+  static std::vector<Certificate> load_all(const Fd& directory, const std::string& path);
+
+  /// Takes ownership.
+  explicit Certificate(x509_st* certificate);
+  x509_st* get() const { return certificate_.get(); }
+  /// The subject on one printable line.
+  std::string subject() const;
+  Bytes der() const;
+
+ private:
+  std::shared_ptr<x509_st> certificate_;
+};
+
+class Signer {
+ public:
+  /// `key`: PEM or DER file below `directory`, or a `pkcs11:` URI. `certificate`: PEM or DER; if the file holds more
+  /// than one, the first belongs to the key and the others are added to the signature.
+  ///   throws  Error{missing, malformed}; Error{usage} if the key is not the one of the certificate, or of a kind
+  ///           that can't sign
+  static Signer load(const Fd& directory, const std::string& key, const std::string& certificate);
+
+  evp_pkey_st* key() const { return key_.get(); }
+  const Certificate& certificate() const { return chain_.front(); }
+  /// The signer's certificate first.
+  const std::vector<Certificate>& chain() const { return chain_; }
+
+ private:
+  Signer(std::shared_ptr<evp_pkey_st> key, std::vector<Certificate> chain);
+  std::shared_ptr<evp_pkey_st> key_;
+  std::vector<Certificate> chain_;
+};
+
+/// The oldest reason in OpenSSL's error queue of this thread, as text; empties the queue.
+std::string take_openssl_reason();
+
+}  // namespace sealroot

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "initrd-pivot/first_process.hpp"
+
+#include <array>
+#include <cerrno>
+
+namespace sealroot {
+namespace {
+
+struct KernelFileSystem {
+  const char* path;
+  const char* name;
+  const char* type;
+  unsigned long flags;
+};
+
+constexpr std::array<KernelFileSystem, 3> kernel_file_systems{
+    {{"/dev", "dev", "devtmpfs", mount_no_set_id},
+     {"/proc", "proc", "proc", mount_no_set_id | mount_no_devices | mount_no_programs},
+     {"/sys", "sys", "sysfs", mount_no_set_id | mount_no_devices | mount_no_programs}}};
+
+// Mounts on `path`, making the directory only when it turns out to be missing.
+long mount_at(Kernel& kernel, const char* source, const char* path, const char* type, unsigned long flags,
+              const char* options) {
+  const long result = kernel.mount(source, path, type, flags, options);
+  if (result != -ENOENT || kernel.make_directory(Kernel::working_directory, path, 0755) < 0) return result;
+  return kernel.mount(source, path, type, flags, options);
+}
+
+}  // namespace
+
+void mount_kernel_file_systems(Boot& boot) {
+  for (const KernelFileSystem& each : kernel_file_systems) {
+    const long result = mount_at(boot.kernel, each.type, each.path, each.type, each.flags, nullptr);
+    // Busy: the kernel mounted /dev itself (CONFIG_DEVTMPFS_MOUNT).
+    if (result < 0 && result != -EBUSY) boot.fail(Code::sealed_config, {"mounting ", each.path}, result);
+  }
+}
+
+void mount_root_partition(Boot& boot, const Plan& plan, const char* device) {
+  const unsigned long flags = mount_no_set_id | mount_no_devices | (plan.writable ? 0 : mount_read_only);
+  const Path path{boot.sysroot};
+  long result = mount_at(boot.kernel, device, path.c_str(), "ext4", flags, "errors=remount-ro");
+  if (result == -EINVAL || result == -ENODEV) {
+    result = mount_at(boot.kernel, device, path.c_str(), "btrfs", flags, nullptr);
+  }
+  if (result < 0) boot.fail(Code::image_missing, {"mounting the root partition ", device}, result);
+  ++boot.stacked_mounts;
+}
+
+void switch_root(Boot& boot, int new_root, std::string_view init, const char* const* arguments,
+                 const char* const* environment) {
+  Kernel& kernel = boot.kernel;
+  for (const KernelFileSystem& each : kernel_file_systems) {
+    const long result = kernel.move(each.path, new_root, each.name);
+    if (result < 0) boot.fail(Code::overlay, {"image: ", each.path}, result);
+  }
+  // The program's own pages stay until execve; nothing else of the initramfs is worth a system call but the modules,
+  // whose files load_modules() has removed.
+  kernel.remove("/init");
+  kernel.remove("/sealroot.conf");
+  if (const long result = kernel.move(Path{boot.sysroot}.c_str(), Kernel::working_directory, "/"); result < 0) {
+    boot.fail(Code::overlay, {"moving the new root to /"}, result);
+  }
+  if (const long result = kernel.change_root(new_root); result < 0) boot.fail(Code::overlay, {"entering the new root"}, result);
+  const Path program{init};
+  std::array<const char*, 64> forwarded{program.c_str()};
+  for (std::size_t i = 1; i + 1 < forwarded.size() && arguments[i - 1] != nullptr && arguments[i] != nullptr; ++i) {
+    forwarded[i] = arguments[i];
+  }
+  boot.fail(Code::overlay, {"init ", init}, kernel.execute(program.c_str(), forwarded.data(), environment));
+}
+
+}  // namespace sealroot

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+"""Changes a disk image as somebody with the disk in his hands would: no kernel, no mounts, no seal in the way.
+
+The root file system is written through debugfs at the partition's offset, the ESP through mtools.
+"""
+
+import dataclasses
+import os
+import re
+import struct
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+
+import fsverity
+
+ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+ROOT = uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709")
+
+_EXTENTS_FLAG, _VERITY_FLAG = 0x80000, 0x100000
+
+
+@dataclasses.dataclass(frozen=True)
+class Partition:
+    number: int
+    offset: int  # bytes
+    size: int
+
+
+def partitions(image):
+    """{partition type: Partition}, from the GPT."""
+    found = {}
+    with open(image, "rb") as file:
+        file.seek(512)
+        header = file.read(92)
+        if header[:8] != b"EFI PART":
+            raise ValueError(f"{image}: no GPT")
+        entries_at, count, size = struct.unpack_from("<QII", header, 72)
+        file.seek(entries_at * 512)
+        table = file.read(count * size)
+    for index in range(count):
+        kind = uuid.UUID(bytes_le=table[index * size : index * size + 16])
+        first, last = struct.unpack_from("<QQ", table, index * size + 32)
+        if kind.int:
+            found[kind] = Partition(index + 1, first * 512, (last - first + 1) * 512)
+    return found
+
+
+def _run(*command, text=None):
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+class Disk:
+    """A copy of `original` at `path` that may be tampered with."""
+
+    def __init__(self, original, path):
+        self.path = Path(path)
+        _run("cp", "--reflink=auto", "--sparse=always", str(original), str(path))
+        self.partitions = partitions(path)
+        self._root_offset = self.partitions[ROOT].offset
+
+    # --- root file system ---
+
+    def debugfs(self, *commands):
+        """Runs debugfs commands in order and returns what they print; any complaint is an error."""
+        device = f"{self.path}?offset={self._root_offset}"
+        done = subprocess.run(
+            ["debugfs", "-w", "-f", "-", device], input="\n".join(commands) + "\n", capture_output=True, text=True,
+            env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin", "DEBUGFS_PAGER": "cat"},
+        )  # fmt: skip
+        complaints = [line for line in done.stderr.splitlines() if not line.startswith("debugfs ")]
+        if complaints or done.returncode:
+            raise RuntimeError(f"debugfs {commands}: {complaints}")
+        return re.sub(r"^debugfs: .*\n", "", done.stdout, flags=re.MULTILINE)
+
+    def read(self, path):
+        with tempfile.NamedTemporaryFile() as out:
+            self.debugfs(f'dump "{path}" {out.name}')
+            return Path(out.name).read_bytes()
+
+    def inode(self, path):
+        return int(re.search(r"Inode: (\d+)", self.debugfs(f'stat "{path}"')).group(1))
+
+    def flip_bit(self, path, offset):
+        """Flips the lowest bit of one byte in the file's blocks, past the end of the file too (Merkle tree)."""
+        block = int(self.debugfs(f'bmap "{path}" {offset // fsverity.BLOCK}').split()[-1])
+        if not block:
+            raise ValueError(f"{path} has no block at {offset}")
+        with self.path.open("r+b") as file:
+            place = self._root_offset + block * fsverity.BLOCK + offset % fsverity.BLOCK
+            file.seek(place)
+            old = file.read(1)[0]
+            file.seek(place)
+            file.write(bytes([old ^ 1]))
+
+    def remove(self, path):
+        self.debugfs(f'rm "{path}"')
+
+    def move(self, path, new_path):
+        self.debugfs(f'ln "{path}" "{new_path}"', f'unlink "{path}"')
+
+    def exchange(self, one, other):
+        """Lets two names change their files: both keep valid verity, but not under their own digests."""
+        first, second = self.inode(one), self.inode(other)
+        self.debugfs(f'unlink "{one}"', f'unlink "{other}"', f'ln <{first}> "{other}"', f'ln <{second}> "{one}"')
+
+    def write(self, path, data, mode=0o100644):
+        """Puts a plain file in the place of `path`."""
+        with tempfile.NamedTemporaryFile() as content:
+            content.write(data)
+            content.flush()
+            self._remove_if_there(path)
+            self.debugfs(f'write {content.name} "{path}"', f'sif "{path}" mode 0{mode:o}')
+
+    def write_sealed(self, path, data):
+        """Puts a file with valid verity of its own in the place of `path`."""
+        self.write(path, fsverity.ext4_bytes(data))
+        flags = _EXTENTS_FLAG | _VERITY_FLAG
+        self.debugfs(f'sif "{path}" size {len(data)}', f'sif "{path}" flags 0x{flags:x}')
+
+    def symlink(self, path, target):
+        self._remove_if_there(path)
+        self.debugfs(f'symlink "{path}" "{target}"')
+
+    def node(self, path, kind):
+        """A fifo (`p`) or a character device (`c 1 3`)."""
+        self._remove_if_there(path)
+        folder, _, name = path.rpartition("/")
+        self.debugfs(f'cd "{folder}"', f'mknod "{name}" {kind}')  # it does not take a path
+
+    def folder(self, path):
+        self._remove_if_there(path)
+        self.debugfs(f'mkdir "{path}"')
+
+    def hard_link(self, path, target):
+        self._remove_if_there(path)
+        self.debugfs(f'ln "{target}" "{path}"')
+
+    def write_partition(self, kind, content):
+        """Puts the file `content` in the place of a partition's bytes."""
+        partition = self.partitions[kind]
+        _run("dd", f"if={content}", f"of={self.path}", "bs=1M", "oflag=seek_bytes", "status=none", f"seek={partition.offset}",
+             "conv=notrunc")  # fmt: skip
+
+    def _exists(self, path):
+        try:
+            return bool(self.inode(path))
+        except (RuntimeError, AttributeError):
+            return False
+
+    def _remove_if_there(self, path):
+        if self._exists(path):
+            kind = self.debugfs(f'stat "{path}"')
+            self.debugfs(f'unlink "{path}"' if "Type: directory" in kind else f'rm "{path}"')
+
+    # --- ESP ---
+
+    def _esp(self):
+        return f"{self.path}@@{self.partitions[ESP].offset}"
+
+    def esp_files(self):
+        """Paths of all files on the ESP."""
+        return sorted(line.split("::", 1)[1] for line in _run("mdir", "-/", "-b", "-i", self._esp(), "::").split("\n")
+                      if "::" in line and not line.endswith("/"))  # fmt: skip
+
+    def esp_read(self, path):
+        with tempfile.TemporaryDirectory() as scratch:
+            _run("mcopy", "-i", self._esp(), f"::{path}", f"{scratch}/file")
+            return Path(scratch, "file").read_bytes()
+
+    def esp_write(self, path, data):
+        with tempfile.NamedTemporaryFile() as content:
+            content.write(data)
+            content.flush()
+            _run("mcopy", "-o", "-i", self._esp(), content.name, f"::{path}")

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+"""Machines for the boot tests: start one, read its console, stop at the first text that decides the test.
+
+    boot(machine, until=[...])  ->  Console
+
+A machine is only a command line with a time limit; machines.py makes them. Emulation on a loaded build machine now and
+then hangs before anything was said, so a boot that showed none of the `until` texts is started once more, and only then.
+"""
+
+import dataclasses
+import os
+import re
+import selectors
+import signal
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+# Firmware paints its screen: colours, cursor moves, carriage returns.
+_TERMINAL_CODES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[()][A-Z0-9]|[=>78])|\r")
+
+# After the deciding text a machine may still say what a test wants to see or not to see.
+_SETTLE_SECONDS = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """A command that boots something with its console on stdout."""
+
+    command: tuple
+    timeout_seconds: float
+    environment: tuple = ()
+    settle_seconds: float = _SETTLE_SECONDS
+
+
+@dataclasses.dataclass(frozen=True)
+class Console:
+    """What a machine said, without terminal codes."""
+
+    text: str
+    decided: bool  # one of the `until` texts was seen
+    ended: bool  # the machine stopped by itself
+    seconds: float
+    log: Path
+
+    def value(self, name):
+        """The value of `SEALROOT-CHECK name=value`, None if the guest did not print it."""
+        found = re.search(rf"^SEALROOT-CHECK {re.escape(name)}=(.*)$", self.text, re.MULTILINE)
+        return found and found.group(1)
+
+
+def plain_text(raw):
+    return _TERMINAL_CODES.sub("", raw.decode("utf-8", "replace"))
+
+
+def _stop(process):
+    """Ends the machine with all its helper processes (user-mode Linux runs guest processes as host processes)."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def _read_chunk(selector, stream, deadline):
+    """Next bytes of the console: empty at its end, None if the deadline came first."""
+    remaining = deadline - time.monotonic()
+    if remaining <= 0 or not selector.select(remaining):
+        return None
+    return os.read(stream.fileno(), 65536)
+
+
+def _run_once(machine, until, log):
+    wanted = re.compile("|".join(f"(?:{text})" for text in until), re.MULTILINE)
+    started = time.monotonic()
+    deadline, decided, ended, raw = started + machine.timeout_seconds, False, False, b""
+    process = subprocess.Popen(
+        machine.command,
+        stdin=subprocess.PIPE,  # open and silent: a console at end of file makes some guests spin
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **dict(machine.environment)},
+        start_new_session=True,
+    )
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            while (chunk := _read_chunk(selector, process.stdout, deadline)) is not None:
+                if not chunk:
+                    ended = True
+                    break
+                raw += chunk
+                if not decided and wanted.search(plain_text(raw)):
+                    decided = True
+                    deadline = min(deadline, time.monotonic() + machine.settle_seconds)
+    finally:
+        _stop(process)
+        process.stdin.close()
+        process.stdout.close()
+    log.write_bytes(raw)
+    return Console(plain_text(raw), decided, ended, time.monotonic() - started, log)
+
+
+def boot(machine, until, log):
+    """Runs `machine` until a text of `until` (regular expressions) or its end; the raw console is kept in `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    console = _run_once(machine, until, log)
+    return console if console.decided else _run_once(machine, until, log)
+
+
+class BootTest(unittest.TestCase):
+    """Base of the boot tests: rows say what a console must and must not show; a failing row names its log."""
+
+    logs = Path(os.environ.get("SEALROOT_VM_LOGS", "vm-logs"))
+
+    def boot(self, machine, until, row=""):
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{self._testMethodName}-{row}" if row else self._testMethodName)
+        return boot(machine, until, self.logs / f"{name}.log")
+
+    def check(self, console, shown=(), hidden=()):
+        """Every text of `shown` is on the console and none of `hidden`; all are regular expressions."""
+        for text in shown:
+            if not re.search(text, console.text, re.MULTILINE):
+                self.fail(self._explain(console, f"the console never showed: {text}"))
+        for text in hidden:
+            if found := re.search(text, console.text, re.MULTILINE):
+                self.fail(self._explain(console, f"the console must not show: {found.group(0)}"))
+        console.log.unlink(missing_ok=True)
+
+    @staticmethod
+    def _explain(console, reason):
+        tail = "\n".join(console.text.splitlines()[-25:])
+        state = "stopped by itself" if console.ended else "was stopped"
+        return f"{reason}\nmachine {state} after {console.seconds:.1f} s; console log: {console.log}\n...\n{tail}"

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+"""The three kinds of machine, from quick to complete: user-mode Linux, QEMU with a kernel, QEMU with Secure Boot.
+
+No test changes a disk while it runs: QEMU writes to a throw-away snapshot, user-mode Linux to a throw-away COW file.
+"""
+
+from pathlib import Path
+
+from harness import Machine
+
+FIRMWARE = Path("/usr/share/OVMF")
+
+# Kernel 6.12 crashes at random in emulation when it sees cmpxchg16b.
+_EMULATOR = ("qemu-system-x86_64", "-cpu", "max,-cx16", "-smp", "1", "-nodefaults", "-nographic", "-serial", "stdio",
+             "-no-reboot")  # fmt: skip
+
+
+class UserModeLinux:
+    """User-mode Linux with `initrd` and `disks` as /dev/ubda, /dev/ubdb, ...; what it writes to them is lost.
+
+    `scratch` is a folder for its files; `tokens` go to the end of its command line.
+    """
+
+    # It puts these after everything it was given.
+    own_tokens = ("root=98:0", "console=tty0")
+
+    def __init__(self, program, scratch, initrd, disks=(), tokens=""):
+        drives = [f"ubd{number}={scratch}/cow{number},{disk}" for number, disk in enumerate(disks)]
+        self._program, self._scratch = program, scratch
+        self._fixed = ["mem=256M", f"initrd={initrd}", *drives, "panic=-1"]
+        self._tokens = tokens.split()
+
+    def command_line(self, tokens):
+        """What /proc/cmdline says in front of its own tokens when it is given `tokens`."""
+        return " ".join([*self._fixed, *tokens.split()])
+
+    def machine(self):
+        return Machine(
+            command=(str(self._program), *self._fixed, *self._tokens),
+            timeout_seconds=20,
+            # Without the tunable glibc registers memory that the guest's processes do not have ("failed to wait for
+            # SIGTRAP"). HOME: it keeps a folder of running machines there.
+            environment=(("GLIBC_TUNABLES", "glibc.pthread.rseq=0"), ("HOME", str(self._scratch))),
+        )
+
+
+def direct(kernel, initrd, command_line, disk=None):
+    """QEMU that starts `kernel` itself, no firmware."""
+    drive = ("-drive", f"file={disk},if=virtio,format=raw,snapshot=on") if disk else ()
+    return Machine(
+        command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", "512", "-kernel", str(kernel), "-initrd", str(initrd),
+                 "-append", command_line, *drive),  # fmt: skip
+        timeout_seconds=60,
+    )
+
+
+def secure_boot(variables, disk, smbios=()):
+    """QEMU with OVMF and Secure Boot; `variables` hold the keys, `smbios` are type 11 strings (anybody may set them)."""
+    strings = [argument for value in smbios for argument in ("-smbios", f"type=11,value={value}")]
+    return Machine(
+        command=(*_EMULATOR, "-M", "q35,smm=on,accel=tcg", "-global", "driver=cfi.pflash01,property=secure,value=on",
+                 "-global", "ICH9-LPC.disable_s3=1", "-m", "768",
+                 "-drive", f"if=pflash,format=raw,unit=0,file={FIRMWARE}/OVMF_CODE_4M.secboot.fd,readonly=on",
+                 "-drive", f"if=pflash,format=raw,unit=1,file={variables},snapshot=on",
+                 "-drive", f"file={disk},format=raw,if=virtio,snapshot=on", *strings),  # fmt: skip
+        timeout_seconds=90,
+    )
