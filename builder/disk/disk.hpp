@@ -64,11 +64,11 @@ struct DiskLayout {
 /// Bytes of contents written to the root partition so far, and of all; called by one thread at a time.
 using DiskProgress = std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)>;
 
-/// Writes the whole disk to `file`, a regular file open for reading and writing; what it
-/// held is lost and it becomes sparse. Nothing is synced.
+/// Writes the whole disk to `file`, a regular file open for reading and writing; what it held is lost. It becomes
+/// sparse, and nothing is synced.
 ///   throws   Error{untrusted} names an object whose bytes don't give its digest: damage never gets onto a disk;
 ///            Error{usage}: size_bytes or esp_size_bytes too small (the text says how much is needed);
-///            Error{missing}: an object, or a program (mkfs.fat, mcopy) and its Debian package;
+///            Error{missing}: an object, or a program (mkfs.fat, mmd, mcopy) and its Debian package;
 ///            Error{os}: disk full; the file then holds rubbish
 ///   ensures  the same spec gives the same bytes; every UUID derives from the image's digest
 DiskLayout write_disk(const DiskSpec& spec, const Fd& file, const DiskProgress& progress = {});
