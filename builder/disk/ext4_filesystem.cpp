@@ -45,7 +45,7 @@ ext2_super_block make_superblock(const Parameters& parameters) {
   super.s_feature_ro_compat = read_only_compatible_features;
   super.s_log_groups_per_flex = log2_groups_per_flex;
   super.s_max_mnt_count = -1;  // no check by count of mounts
-  super.s_errors = EXT2_ERRORS_CONTINUE;
+  super.s_errors = EXT2_ERRORS_RO;  // nobody goes on writing to metadata that makes no sense
   super.s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL;
   super.s_flags = EXT2_FLAGS_SIGNED_HASH;  // else e2fsck would choose by the signedness of its host's char
   ext2fs_blocks_count_set(&super, parameters.block_count);

@@ -69,6 +69,30 @@ void add_object(Layout& layout, NodeId objects, const ObjectStore& store, const 
   layout.add_sealed(layout.directory(objects, path.substr(0, 2)), path.substr(3), std::move(file));
 }
 
+/// images/refs/NAME -> ../HEX, with one more `../` for each directory in NAME.
+void add_image_ref(Layout& layout, NodeId images, const std::string& name, const Digest& image) {
+  NodeId directory = layout.directory(images, "refs");
+  std::string target = "../";
+  std::size_t begin = 0;
+  for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', begin)) {
+    directory = layout.directory(directory, name.substr(begin, slash - begin));
+    target += "../";
+    begin = slash + 1;
+  }
+  layout.add(directory, name.substr(begin), layout.node(0777, Symlink{target + to_hex(image)}));
+}
+
+void check_image_ref(std::string_view name) {
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const std::size_t end = std::min(name.find('/', begin), name.size());
+    const std::string_view part = name.substr(begin, end - begin);
+    if (part.empty() || part == "." || part == "..") {
+      throw Error(Fault::usage, "image ref " + quoted(name) + ": has a part that is empty, '.' or '..'");
+    }
+    begin = end + 1;
+  }
+}
+
 void add_repository(Layout& layout, const RootPartition& root) {
   const NodeId repository = layout.directory(root_node, "composefs", 0700);
   const NodeId objects = layout.directory(repository, "objects");
@@ -87,6 +111,10 @@ void add_repository(Layout& layout, const RootPartition& root) {
   }
   if (!has_image) add_object(layout, objects, root.store, root.image);
   layout.add(images, to_hex(root.image), layout.node(0777, Symlink{"../objects/" + object_path(root.image)}));
+  if (!root.image_ref.empty()) {
+    check_image_ref(root.image_ref);
+    add_image_ref(layout, images, root.image_ref, root.image);
+  }
 }
 
 void add_state(Layout& layout, const Digest& image) {

@@ -3,6 +3,7 @@
 // the state directories as bootc does, in one tree.
 //
 //   /composefs (0700)  meta.json  objects/XX/REST  images/HEX -> ../objects/XX/REST
+//                      images/refs/NAME -> ../HEX
 //   /state/deploy/HEX  etc/{upper,work}  var -> ../../os/default/var
 //   /state/os/default/var
 //   /lost+found (0700)

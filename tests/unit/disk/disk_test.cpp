@@ -86,12 +86,20 @@ TEST_CASE("disk is the same at another time, in another place and environment") 
   CHECK(same("here", "there"));
 }
 
+TEST_CASE("disk is the same when the file held something before") {
+  fixture().write("new", fixture().spec());
+  write_new_file(fixture().scratch.directory(), "used", made_up(90U << 20U, 77), 0644);
+  write_disk(fixture().spec(), open_at(fixture().scratch.directory(), "used", O_RDWR));
+  CHECK(same("new", "used"));
+}
+
 TEST_CASE("disk is the same when an ordinary user without any privilege builds it") {
-  fixture().write("mine", fixture().spec());
-  CHECK(in_child([] {
+  const DiskSpec spec = fixture().spec();
+  fixture().write("mine", spec);
+  CHECK(in_child([&] {
     if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(2);
     ::setenv("PATH", "/usr/bin:/bin", 1);  // mkfs.fat is not there
-    fixture().write("theirs", fixture().spec());
+    fixture().write("theirs", spec);
   }));
   CHECK(same("mine", "theirs"));
 }
@@ -145,7 +153,8 @@ TEST_CASE("disk that can't be written is one clear error") {
       fixture().write("limited", fixture().spec());
       ::_exit(1);
     } catch (const Error& error) {
-      ::_exit(error.fault() == Fault::os && std::string(error.what()).find("File too large") != std::string::npos ? 0 : 2);
+      const bool says_so = std::string(error.what()).find("File too large") != std::string::npos;
+      ::_exit(error.fault() == Fault::os && says_so ? 0 : 2);
     }
   }));
 }

@@ -100,8 +100,8 @@ TEST_CASE("repository and deployment are laid out as composefs-rs and bootc expe
   CHECK(debugfs(disk, layout, "stat /composefs").find("Mode:  0700") != std::string::npos);
   CHECK(debugfs(disk, layout, "stat /composefs/meta.json").find("Flags: 0x180000") != std::string::npos);
   CHECK(debugfs(disk, layout, "stat /composefs/images/" + hex).find("Type: symlink") != std::string::npos);
-  CHECK(debugfs(disk, layout, "cat /composefs/images/" + hex).find("../objects/" + object_path(fixture.digests.back())) !=
-        std::string::npos);
+  const std::string target = "../objects/" + object_path(fixture.digests.back());
+  CHECK(debugfs(disk, layout, "cat /composefs/images/" + hex).find(target) != std::string::npos);
   CHECK(debugfs(disk, layout, "stat /state/deploy/" + hex + "/var").find("../../os/default/var") != std::string::npos);
   for (const std::string directory : {"etc/upper", "etc/work"}) {
     const std::string status = debugfs(disk, layout, "stat /state/deploy/" + hex + "/" + directory);
@@ -110,13 +110,29 @@ TEST_CASE("repository and deployment are laid out as composefs-rs and bootc expe
   CHECK(debugfs(disk, layout, "stat /state/os/default/var").find("Type: directory") != std::string::npos);
 }
 
+TEST_CASE("image ref names the image from any depth") {
+  const Fixture fixture;
+  DiskSpec spec = fixture.spec();
+  spec.root.image_ref = "sealroot/demo/1";
+  const DiskLayout layout = fixture.write("disk", spec);
+  const std::string disk = fixture.path("disk");
+  const std::string link = debugfs(disk, layout, "cat /composefs/images/refs/sealroot/demo/1");
+  CHECK(link.find("../../../" + to_hex(spec.root.image)) != std::string::npos);
+  for (const char* name : {"/x", "x/", "a//b", "../x", "."}) {
+    spec.root.image_ref = name;
+    CHECK_THROWS_WITH(write_disk(spec, open_at(fixture.scratch.directory(), "disk", O_RDWR)),
+                      has_text("image ref " + quoted(name)));
+  }
+}
+
 TEST_CASE("state files keep owner, mode, xattrs, time, links and devices and are not sealed") {
   const Fixture fixture;
   Tree state;
   const NodeId var = make_state(state);
   Node file = make_node(04751, 70000, -1);
   file.metadata.xattrs = {{"user.note", "kept"}, {"security.capability", std::string("\1\0\0\2", 4)}};
-  file.content = RegularFile{.size = fixture.contents[5].size(), .inline_content = {}, .digest = fixture.digests[5], .payload = {}};
+  file.content = RegularFile{
+      .size = fixture.contents[5].size(), .inline_content = {}, .digest = fixture.digests[5], .payload = {}};
   const NodeId id = add(state, var, "file", std::move(file));
   state[var].directory()->children.emplace("link", id);
   Node device = make_node(0620, 5, 1);
@@ -141,7 +157,7 @@ TEST_CASE("state files keep owner, mode, xattrs, time, links and devices and are
   CHECK(debugfs(disk, layout, "stat /state/os/default/var/tty").find("New/old-style") == std::string::npos);
   CHECK(debugfs(disk, layout, "stat /state/os/default/var/tty").find("04:65") != std::string::npos);
   CHECK(debugfs(disk, layout, "cat /state/os/default/var/short").find("hello") != std::string::npos);
-  CHECK(debugfs(disk, layout, "stat /state/os/default/var/short").find("mtime: 0xee6b2800:1d6f3454") !=
+  CHECK(debugfs(disk, layout, "stat /state/os/default/var/short").find("mtime: 0xee6b2800:1d6f3455") !=
         std::string::npos);
   CHECK(run("e2fsck -fn " + root_of(disk, layout)).status == 0);
 }
