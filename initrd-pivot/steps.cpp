@@ -24,7 +24,7 @@ constexpr std::string_view usage =
     "\n"
     "Verifies the image named by /sealroot.conf and mounts it as the new root over\n"
     "DIR, where the root partition is mounted; that ends up in the new root's\n"
-    "/sysroot. As PID 1 it does the whole work of an initramfs and takes no options.\n"
+    "/sysroot. As PID 1 it is a whole initramfs and takes no options.\n"
     "\n"
     "  --sysroot DIR   where the root partition is mounted (dry run: default /sysroot)\n"
     "  --dry-run       check config and command line, print the mount plan, change\n"
