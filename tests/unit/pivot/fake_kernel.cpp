@@ -232,7 +232,11 @@ long FakeKernel::mount(const char*, const char* target, const char* type, unsign
   return record(call);
 }
 
-long FakeKernel::unmount(const char* target) { return record(std::string("unmount ") + target); }
+long FakeKernel::unmount(const char* target) {
+  const long result = record(std::string("unmount ") + target);
+  if (result < 0) return result;
+  return mounted_on_sysroot-- > 0 ? 0 : -EINVAL;
+}
 
 long FakeKernel::fs_open(const char* type) {
   const long result = record(std::string("fs_open ") + type);
@@ -270,7 +274,10 @@ long FakeKernel::restrict_mount(int mount, std::uint64_t attributes) {
 }
 
 long FakeKernel::attach(int mount, int directory, const char* path) {
-  return record("attach " + open_files_.at(mount) + " " + resolve(directory, path));
+  const std::string target = resolve(directory, path);
+  const long result = record("attach " + open_files_.at(mount) + " " + target);
+  if (result >= 0 && target == "/sysroot") ++mounted_on_sysroot;
+  return result;
 }
 
 long FakeKernel::move(const char* mount_point, int directory, const char* path) {

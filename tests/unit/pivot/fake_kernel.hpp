@@ -31,6 +31,7 @@ class FakeKernel final : public Kernel {
   std::map<std::string, Measurement> measurements;         // by path; others have no verity
   std::string fs_log;                                      // what a file system context has to say
   long pid = 1;
+  int mounted_on_sysroot = 1;  // the root partition, from the start: `mount` does not count it
 
   // What happened.
   std::vector<std::string> calls;  // "mount ext4 /sysroot", "beneath <path>", "fs_set overlay verity=require", ...

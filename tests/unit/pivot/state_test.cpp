@@ -104,7 +104,6 @@ TEST_CASE("a bind of etc uses what the deployment has and makes nothing") {
   FakeKernel kernel = machine_with("bind", "none");
   CHECK(kernel.boot().how == "execute");
   CHECK(kernel.called("attach " + etc + " <overlay>/etc"));
-  CHECK(kernel.called("restrict " + etc + " 6"));
   FakeKernel missing = machine_with("bind", "none");
   missing.failures["beneath " + etc] = -ENOENT;
   CHECK(missing.boot().how == "reboot");
