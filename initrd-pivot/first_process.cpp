@@ -59,7 +59,9 @@ void switch_root(Boot& boot, int new_root, std::string_view init, const char* co
   if (const long result = kernel.move(Path{boot.sysroot}.c_str(), Kernel::working_directory, "/"); result < 0) {
     boot.fail(Code::overlay, {"moving the new root to /"}, result);
   }
-  if (const long result = kernel.change_root(new_root); result < 0) boot.fail(Code::overlay, {"entering the new root"}, result);
+  if (const long result = kernel.change_root(new_root); result < 0) {
+    boot.fail(Code::overlay, {"entering the new root"}, result);
+  }
   const Path program{init};
   std::array<const char*, 64> forwarded{program.c_str()};
   for (std::size_t i = 1; i + 1 < forwarded.size() && arguments[i - 1] != nullptr && arguments[i] != nullptr; ++i) {

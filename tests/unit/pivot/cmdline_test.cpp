@@ -143,7 +143,8 @@ TEST_CASE("the command line must be the signed one, token by token") {
 TEST_CASE("C2_appended_tokens_are_refused_unless_the_config_allows_them") {
   CHECK_THAT(refusal(token + " rd.break\n", token), has_text("token refused: rd.break"));
   CHECK_THAT(refusal(token + " rd.break\n", token, "allow=rd.brea\n"), has_text("token refused"));
-  CHECK_THAT(refusal(token + " mem=1G init=/bin/sh\n", token, "allow=mem=*\n"), has_text("token refused: init=/bin/sh"));
+  CHECK_THAT(refusal(token + " mem=1G init=/bin/sh\n", token, "allow=mem=*\n"),
+             has_text("token refused: init=/bin/sh"));
   CHECK(refusal(token + " mem=1G\n", token, "allow=mem=*\n").empty());
   CHECK(refusal(token + " quiet\n", token, "allow=quiet\n").empty());
   CHECK_THAT(refusal(token + " quieter\n", token, "allow=quiet\n"), has_text("token refused"));

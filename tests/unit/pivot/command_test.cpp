@@ -46,7 +46,8 @@ TEST_CASE("the dry run prints the plan and changes nothing") {
   FakeKernel kernel = FakeKernel::machine();
   kernel.files["/tmp/sealroot.conf"] = good_config;
   kernel.files["/dev/line"] = good_line + "\n";
-  const Ended ended = kernel.run({"--dry-run", "--sysroot", "/new", "--config", "/tmp/sealroot.conf", "--cmdline", "/dev/line"});
+  const Ended ended =
+      kernel.run({"--dry-run", "--sysroot", "/new", "--config", "/tmp/sealroot.conf", "--cmdline", "/dev/line"});
   CHECK(ended.how == "exit");
   CHECK(ended.status == 0);
   Config config;

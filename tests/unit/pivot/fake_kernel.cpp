@@ -214,7 +214,9 @@ long FakeKernel::make_directory(int directory, const char* path, unsigned) {
 
 long FakeKernel::remove(const char* path) { return record(std::string("remove ") + path); }
 
-long FakeKernel::duplicate(int fd, int onto) { return record("duplicate " + std::to_string(fd) + " " + std::to_string(onto)); }
+long FakeKernel::duplicate(int fd, int onto) {
+  return record("duplicate " + std::to_string(fd) + " " + std::to_string(onto));
+}
 
 long FakeKernel::measure(int fd, Measurement& measurement) {
   const std::string& name = open_files_.at(fd);

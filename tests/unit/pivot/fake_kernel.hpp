@@ -103,8 +103,10 @@ inline const std::string good_config = "version=1\ndigest=v1-sha512-12:" + good_
 Measurement measurement_of(const std::string& hex);
 
 /// Start of a disk with a GPT; partitions are (type, unique GUID) pairs.
-std::string gpt_disk(const std::vector<std::pair<std::string, std::string>>& partitions, std::size_t sector_size = 512);
+std::string gpt_disk(const std::vector<std::pair<std::string, std::string>>& partitions,
+                     std::size_t sector_size = 512);
 inline const std::string esp_type = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
-inline const std::string esp_guid = "11111111-2222-3333-4444-555555555555";  // unique GUID of the ESP in FakeKernel::machine()
+/// Unique GUID of the ESP in FakeKernel::machine().
+inline const std::string esp_guid = "11111111-2222-3333-4444-555555555555";
 
 }  // namespace sealroot
