@@ -8,11 +8,9 @@
 
 #include "store/core/bytes.hpp"
 #include "store/core/digest.hpp"
+#include "store/erofs/image_format.hpp"
 
 namespace sealroot {
-
-/// EROFS layout of the images in a repository; the numbers are those of meta.json.
-enum class ImageFormat : std::uint8_t { v0 = 0, v1 = 1, v2 = 2 };
 
 struct RepositoryMeta {
   Algorithm algorithm = Algorithm::sha512;

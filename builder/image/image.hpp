@@ -10,16 +10,9 @@
 
 #include "builder/tree/tree.hpp"
 #include "store/core/fd.hpp"
+#include "store/erofs/image_format.hpp"
 
 namespace sealroot {
-
-/// Layouts of the composefs family (formats.md section 4).
-enum class ImageFormat {
-  v0,      // mkcomposefs --max-version=0
-  v1,      // mkcomposefs --min-version=1, composefs-rs' default
-  v2,      // older composefs-rs
-  lowest,  // mkcomposefs without options: v0, or v1 if the tree has whiteouts
-};
 
 /// The image of `tree`, which stays as it is.
 ///   returns  a whole number of 4096-byte blocks

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "builder/build.hpp"
+
+#include <set>
+#include <string_view>
+
+#include "builder/boot/boot_parts.hpp"
+#include "builder/boot/state_tree.hpp"
+#include "builder/boot/tree_files.hpp"
+#include "builder/disk/disk.hpp"
+#include "builder/embedded/embedded.hpp"
+#include "builder/image/image.hpp"
+#include "builder/initramfs/minimal.hpp"
+#include "builder/initramfs/sealed_config.hpp"
+#include "builder/output.hpp"
+#include "builder/profile.hpp"
+#include "builder/record.hpp"
+#include "builder/release.hpp"
+#include "builder/source/source.hpp"
+#include "builder/tree/normalise.hpp"
+#include "builder/uki/assemble.hpp"
+#include "store/core/digest_text.hpp"
+#include "store/core/error.hpp"
+#include "store/ingest.hpp"
+#include "store/repository.hpp"
+
+namespace sealroot {
+
+namespace {
+
+/// What the tree gives to its own boot; collected before the boot form empties /boot.
+struct BootParts {
+  Kernel kernel;
+  BootFile stub;
+  BootFile boot_loader;
+  Release release;
+  Bytes initrd;  // all of it but the sealed configuration, which names the image's digest
+  Tree state;
+};
+
+Repository open_repository(const BuildOptions& options, const OutputFolder& output) {
+  if (!options.store) return Repository::create(output.directory(), "composefs", options.algorithm);
+  Repository repository = during("store " + quoted(*options.store),
+                                 [&] { return Repository::open(working_directory(), *options.store); });
+  if (repository.algorithm() != options.algorithm) {
+    throw Error(Fault::usage, "store " + quoted(*options.store) + ": has " +
+                                  std::string(algorithm_name(repository.algorithm())) + " digests; give --digest " +
+                                  std::string(algorithm_name(repository.algorithm())));
+  }
+  return repository;
+}
+
+SourceResult read_tree(const BuildOptions& options, const Repository& repository, const BuildProgress& progress) {
+  Ingest ingest(&repository.objects(), options.algorithm, options.threads);
+  SourceOptions source;
+  source.architecture = options.architecture;
+  source.progress = [&](std::uint64_t done, std::uint64_t total) {
+    progress("reading " + options.source, done, total);
+  };
+  SourceResult result = read_source(options.source, source, ingest);
+  normalise_tree(result.tree, {.keep_user_xattrs = options.keep_user_xattrs});
+  return result;
+}
+
+/// The modules of one kernel; an image without merged /usr has them in /lib.
+KernelModules modules_of(const TreeFiles& files, const std::string& version) {
+  const std::string usual = "/usr/lib/modules/" + version;
+  const std::string folder = files.try_resolve(usual) ? usual : "/lib/modules/" + version;
+  return {version, [&files, folder](std::string_view path) {
+            return files.try_read(folder + "/" + std::string(path));
+          }};
+}
+
+Bytes make_initrd(const BuildOptions& options, const TreeFiles& files, const UkiTemplate& uki,
+                  const std::string& kernel_version) {
+  Bytes initrd;
+  const auto append = [&initrd](ByteView archive) {
+    initrd.resize(round_up(initrd.size(), 4));  // the kernel looks for the next archive there
+    initrd.insert(initrd.end(), archive.begin(), archive.end());
+  };
+  for (const std::string& path : uki.initrd_paths) append(read_file(working_directory(), path));
+  if (options.initrd == "minimal") {
+    append(make_minimal_initramfs(modules_of(files, kernel_version), embedded_pivot()));
+  } else {
+    append(read_file(working_directory(), options.initrd));
+  }
+  initrd.resize(round_up(initrd.size(), 4));
+  return initrd;
+}
+
+BootParts collect_boot_parts(const BuildOptions& options, const Profile& profile, const SourceResult& source,
+                             const ObjectStore& store) {
+  const TreeFiles files(source.tree, store);
+  const std::string suffix = efi_suffix(source.info.config.architecture);
+  const auto host_file = [](const std::string& path) {
+    return BootFile{"host:" + path, read_file(working_directory(), path)};
+  };
+  BootParts parts;
+  parts.kernel = find_kernel(files, options.kernel.empty() ? profile.uki.linux_path.value_or("") : options.kernel);
+  parts.stub = profile.uki.stub_path ? host_file(*profile.uki.stub_path) : find_stub(files, suffix);
+  if (options.disk) parts.boot_loader = find_boot_loader(files, suffix);
+  parts.release = make_release(options, profile.uki, source, files);
+  parts.initrd = make_initrd(options, files, profile.uki, parts.kernel.version);
+  parts.state = make_state_tree(source.tree);
+  return parts;
+}
+
+/// The digests of all objects that the tree reaches, without repetition and in order.
+std::vector<Digest> objects_of(const Tree& tree) {
+  std::set<Digest> objects;
+  std::vector<NodeId> open{root_node};
+  while (!open.empty()) {
+    const NodeId id = open.back();
+    open.pop_back();
+    if (const RegularFile* file = tree[id].regular(); file != nullptr && file->digest) objects.insert(*file->digest);
+    if (const Directory* directory = tree[id].directory()) {
+      for (const auto& [name, child] : directory->children) open.push_back(child);
+    }
+  }
+  return {objects.begin(), objects.end()};
+}
+
+std::string join_cmdline(const std::string& cmdline, const Digest& image) {
+  return (cmdline.empty() ? "" : cmdline + " ") + "composefs.digest=" + digest_token_value(image);
+}
+
+SealedConfig make_sealed_config(const BuildOptions& options, const std::string& cmdline, const Digest& image) {
+  return {.digest = image,
+          .cmdline = cmdline,
+          .allow = options.allow,
+          .etc = options.etc,
+          .var = options.var,
+          .on_failure = options.on_failure};
+}
+
+UkiParts make_uki_parts(const BuildOptions& options, const Profile& profile, const BootParts& parts,
+                        const Digest& image) {
+  UkiParts uki;
+  uki.stub = parts.stub.content;
+  uki.kernel = parts.kernel.file.content;
+  uki.cmdline = join_cmdline(profile.cmdline, image);
+  uki.initrd = parts.initrd;
+  const Bytes config = make_sealed_config_cpio(make_sealed_config(options, uki.cmdline, image));
+  uki.initrd.insert(uki.initrd.end(), config.begin(), config.end());
+  uki.os_release = parts.release.text;
+  uki.uname = profile.uki.uname.value_or(parts.kernel.version);
+  if (profile.uki.sbat) uki.sbat = resolve_text(working_directory(), *profile.uki.sbat);
+  const auto file = [](const std::optional<std::string>& path) -> std::optional<Bytes> {
+    if (!path) return std::nullopt;
+    return read_file(working_directory(), *path);
+  };
+  uki.splash = file(profile.uki.splash_path);
+  uki.dtb = file(profile.uki.device_tree_path);
+  uki.pcrpkey = file(profile.uki.pcr_public_key_path);
+  return uki;
+}
+
+/// Signs, and checks what came out with the certificate alone, as the firmware will.
+Bytes sign_and_verify(Bytes file, const std::optional<Signer>& signer) {
+  if (!signer) return file;
+  Bytes signed_file = sign_pe(std::move(file), *signer);
+  verify_pe(signed_file, signer->certificate());
+  return signed_file;
+}
+
+DiskLayout make_disk(const BuildOptions& options, const Repository& repository, const OutputFolder& output,
+                     const std::vector<Digest>& objects, const Digest& image, const BootParts& parts,
+                     const std::string& uki_name, const Bytes& uki, const Bytes& boot_loader,
+                     const std::string& suffix, const BuildProgress& progress) {
+  static constexpr std::string_view loader_conf = "timeout 3\neditor no\n";
+  std::string fallback_name = "BOOT" + suffix + ".EFI";
+  for (char& c : fallback_name) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  DiskSpec spec{.esp = {{"EFI/BOOT/" + fallback_name, boot_loader},
+                        {"EFI/systemd/systemd-boot" + suffix + ".efi", boot_loader},
+                        {"EFI/Linux/" + uki_name, uki},
+                        {"loader/loader.conf", as_bytes(loader_conf)}},
+                .root = {.store = repository.objects(),
+                         .objects = objects,
+                         .image = image,
+                         .repository_meta = read_file(repository.directory(), "meta.json"),
+                         .state = &parts.state}};
+  spec.root_type = suffix == "aa64" ? root_type_arm64 : root_type_x86_64;
+  spec.size_bytes = options.disk_size;
+  spec.timestamp = parts.release.timestamp;
+  spec.threads = options.threads;
+  const Fd file = open_at(output.directory(), "disk.raw", O_RDWR | O_CREAT | O_EXCL, 0644);
+  return during("disk.raw", [&] {
+    return write_disk(spec, file, [&](std::uint64_t done, std::uint64_t total) {
+      progress("writing disk.raw", done, total);
+    });
+  });
+}
+
+}  // namespace
+
+nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgress& progress) {
+  const Profile profile = load_profile(options);
+  OutputFolder output(options.output);
+  const Repository repository = open_repository(options, output);
+
+  // Source -> tree; from here on every file content is an object.
+  progress("reading " + options.source, 0, 0);
+  SourceResult source = read_tree(options, repository, progress);
+  const std::string suffix = efi_suffix(source.info.config.architecture);
+
+  progress("collecting kernel, modules and boot loader", 0, 0);
+  check_bootable_tree(source.tree);
+  const BootParts parts = collect_boot_parts(options, profile, source, repository.objects());
+
+  // Tree -> image; from here on the digest is fixed.
+  progress("writing the image", 0, 0);
+  make_boot_form(source.tree);
+  const Bytes image_bytes = make_image(source.tree, ImageFormat::v1);
+  const Digest image = repository.add_image(image_bytes);
+  repository.set_image_ref("sealroot/" + parts.release.image_id + "/" + parts.release.image_version, image);
+  const std::vector<Digest> objects = objects_of(source.tree);
+
+  progress("assembling and signing the UKI", 0, 0);
+  const UkiParts uki_parts = make_uki_parts(options, profile, parts, image);
+  const Bytes uki = sign_and_verify(assemble_uki(uki_parts), profile.signer);
+  const std::string uki_name = parts.release.image_id + "_" + parts.release.image_version + ".efi";
+  write_new_file(output.directory(), uki_name, uki);
+
+  BuildRecord record(options, source.info);
+  record.add_image(image, image_bytes.size(), repository.objects(), objects);
+  record.add_uki(uki_name, uki, uki_parts, parts.kernel, parts.stub, profile.signer);
+
+  if (options.disk) {
+    progress("writing disk.raw", 0, 0);
+    const Bytes boot_loader = sign_and_verify(parts.boot_loader.content, profile.signer);
+    const DiskLayout layout = make_disk(options, repository, output, objects, image, parts, uki_name, uki, boot_loader,
+                                        suffix, progress);
+    record.add_disk("disk.raw", layout, parts.boot_loader);
+  }
+  write_new_file(output.directory(), "build.json", as_bytes(record.json().dump(2) + "\n"));
+  progress("syncing", 0, 0);
+  output.commit();
+  return record.json();
+}
+
+}  // namespace sealroot

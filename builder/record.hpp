@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// build.json: every digest, size, input digest and version of a build, enough to build it again and to see what is
+// different if it comes out different. Nothing of the host stands in it: no time, no path of the builder.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "builder/boot/boot_parts.hpp"
+#include "builder/build.hpp"
+#include "builder/disk/disk.hpp"
+#include "builder/source/source.hpp"
+#include "builder/uki/assemble.hpp"
+#include "builder/uki/certificate.hpp"
+#include "store/core/digest.hpp"
+#include "store/object_store.hpp"
+
+namespace sealroot {
+
+class BuildRecord {
+ public:
+  BuildRecord(const BuildOptions& options, const SourceInfo& source);
+
+  void add_image(const Digest& image, std::uint64_t size_bytes, const ObjectStore& store,
+                 const std::vector<Digest>& objects);
+  void add_uki(const std::string& name, const Bytes& uki, const UkiParts& parts, const Kernel& kernel,
+               const BootFile& stub, const std::optional<Signer>& signer);
+  void add_disk(const std::string& name, const DiskLayout& layout, const BootFile& boot_loader);
+
+  const nlohmann::ordered_json& json() const { return json_; }
+
+ private:
+  nlohmann::ordered_json json_;
+};
+
+}  // namespace sealroot
