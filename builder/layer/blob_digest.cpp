@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "store/core/digest_text.hpp"
-#include "store/core/error.hpp"
 
 namespace sealroot {
 
@@ -65,19 +64,20 @@ CheckedBlob::CheckedBlob(std::unique_ptr<ByteStream> source, std::uint64_t size,
     : source_(std::move(source)), size_(size), digest_(std::move(digest)), hasher_(digest_.algorithm) {}
 
 std::size_t CheckedBlob::read(std::span<std::uint8_t> out) {
+  if (mismatch_) throw *mismatch_;
   if (checked_) return 0;
   // One byte more than there should be is asked for, never two: that is enough to know.
   const std::size_t got = source_->read(out.first(std::min<std::uint64_t>(out.size(), size_ - seen_ + 1)));
   seen_ += got;
   if (seen_ > size_ || (got == 0 && seen_ != size_)) {
-    throw Error(Fault::untrusted, "blob size mismatch: descriptor says " + std::to_string(size_) + " bytes, blob has " +
-                                      (seen_ > size_ ? "more" : std::to_string(seen_)));
+    throw mismatch_.emplace(Fault::untrusted, "blob size mismatch: descriptor says " + std::to_string(size_) +
+                                                  " bytes, blob has " + (seen_ > size_ ? "more" : std::to_string(seen_)));
   }
   hasher_.update(ByteView(out).first(got));
   if (got == 0) {
     checked_ = true;
     if (const BlobDigest found = hasher_.finish(); !(found == digest_)) {
-      throw Error(Fault::untrusted, "blob digest mismatch: blob has " + found.text());
+      throw mismatch_.emplace(Fault::untrusted, "blob digest mismatch: blob has " + found.text());
     }
   }
   return got;

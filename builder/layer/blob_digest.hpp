@@ -4,12 +4,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "builder/layer/byte_stream.hpp"
 #include "store/core/bytes.hpp"
 #include "store/core/digest.hpp"
+#include "store/core/error.hpp"
 
 namespace sealroot {
 
@@ -60,6 +62,7 @@ class CheckedBlob final : public ByteStream {
   BlobDigest digest_;
   BlobHasher hasher_;
   bool checked_ = false;
+  std::optional<Error> mismatch_;  // thrown again by every later read()
 };
 
 }  // namespace sealroot
