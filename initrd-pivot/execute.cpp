@@ -20,14 +20,12 @@ void attach_at_sysroot(Boot& boot, int mount, Code code) {
   const Path path{boot.sysroot};
   const long result = boot.kernel.attach(mount, Kernel::working_directory, path.c_str());
   if (result < 0) boot.fail(code, {"mounting on ", boot.sysroot}, result);
-  ++boot.stacked_mounts;
 }
 
 void detach_from_sysroot(Boot& boot) {
   const Path path{boot.sysroot};
   const long result = boot.kernel.unmount(path.c_str());
   if (result < 0) boot.fail(Code::overlay, {"unmounting ", boot.sysroot}, result);
-  --boot.stacked_mounts;
 }
 
 // The overlay keeps its layers alive by itself; the image's mount is only needed in the tree while it is made, and

@@ -49,9 +49,10 @@ void Boot::fail(Code code, std::initializer_list<std::string_view> reason) {
   line.append(" (code ").append_number(static_cast<unsigned>(code)).append(")");
   log.say(Log::critical, line.view());
   while (first_process) kernel.restart(power_off);
-  // The command form leaves nothing behind that a later step could take for a root.
+  // The command form leaves nothing behind that a later step could take for a root: not what was put over the root
+  // partition, and not the root partition itself. A handful is more than was ever stacked there.
   const Path target{sysroot};
-  for (; stacked_mounts > 0; --stacked_mounts) kernel.unmount(target.c_str());
+  for (int i = 0; clear_sysroot && i < 16 && kernel.unmount(target.c_str()) >= 0; ++i) continue;
   for (;;) kernel.exit(static_cast<int>(code));
 }
 

@@ -30,7 +30,7 @@ struct Boot {
   bool first_process = false;  // PID 1: must never end
   bool power_off = false;      // PID 1: power off in place of the reboot
   std::string_view sysroot = "/sysroot";
-  unsigned stacked_mounts = 0;  // mounts at `sysroot` that a refusal in the command form takes away
+  bool clear_sysroot = false;  // command form: a refusal unmounts all that is on `sysroot`
 
   /// Reports the refusal and ends the program the way the sealed config wants it.
   [[noreturn]] void fail(Code code, std::initializer_list<std::string_view> reason);

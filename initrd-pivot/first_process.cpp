@@ -45,7 +45,6 @@ void mount_root_partition(Boot& boot, const Plan& plan, const char* device) {
     result = mount_at(boot.kernel, device, path.c_str(), "btrfs", flags, nullptr);
   }
   if (result < 0) boot.fail(Code::image_missing, {"mounting the root partition ", device}, result);
-  ++boot.stacked_mounts;
 }
 
 void switch_root(Boot& boot, int new_root, std::string_view init, const char* const* arguments,
@@ -55,14 +54,14 @@ void switch_root(Boot& boot, int new_root, std::string_view init, const char* co
     const long result = kernel.move(each.path, new_root, each.name);
     if (result < 0) boot.fail(Code::overlay, {"image: ", each.path}, result);
   }
-  // The program's own pages stay until execve; nothing else of the initramfs is worth a system call but the modules,
-  // whose files load_modules() has removed.
+  // What remains of the initramfs is one page of config: load_modules() has removed the modules.
   kernel.remove("/init");
-  kernel.remove("/sealroot.conf");
   if (const long result = kernel.move(Path{boot.sysroot}.c_str(), Kernel::working_directory, "/"); result < 0) {
     boot.fail(Code::overlay, {"moving the new root to /"}, result);
   }
-  if (const long result = kernel.change_root(new_root); result < 0) boot.fail(Code::overlay, {"entering the new root"}, result);
+  if (const long result = kernel.change_root(new_root); result < 0) {
+    boot.fail(Code::overlay, {"entering the new root"}, result);
+  }
   const Path program{init};
   std::array<const char*, 64> forwarded{program.c_str()};
   for (std::size_t i = 1; i + 1 < forwarded.size() && arguments[i - 1] != nullptr && arguments[i] != nullptr; ++i) {

@@ -68,7 +68,7 @@ class Kernel {
   virtual long fs_mount(int fs, std::uint64_t attributes) = 0;
   virtual long fs_message(int fs, std::span<std::uint8_t> into) = 0;  // next line of the context's own log
   virtual long clone_mount(int directory, const char* path) = 0;      // detached copy of the mount, not recursive
-  virtual long restrict_mount(int mount, std::uint64_t attributes) = 0;
+  virtual long restrict_mount(int mount, std::uint64_t attributes) = 0;  // also makes it private
   virtual long attach(int mount, int directory, const char* path) = 0;  // `path` itself must not be a link
   virtual long move(const char* mount_point, int directory, const char* path) = 0;  // the same for an attached mount
   virtual long attach_loop(int control, int file) = 0;  // returns the fd of a read-only loop device over `file`

@@ -105,6 +105,8 @@ long LinuxKernel::clone_mount(int directory, const char* path) {
 long LinuxKernel::restrict_mount(int mount, std::uint64_t attributes) {
   mount_attr change{};
   change.attr_set = attributes;
+  // A copy of a shared mount would repeat whatever is mounted below it in the original, hidden under the new root.
+  change.propagation = MS_PRIVATE;
   return system_call(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &change, sizeof(change));
 }
 

@@ -16,7 +16,8 @@ void load_modules(Boot& boot) {
   const long size = fd < 0 ? fd : kernel.read(static_cast<int>(fd), list, 0);
   if (size < 0) boot.fail(Code::sealed_config, {"reading /modules.load"}, size);
   if (static_cast<std::size_t>(size) == list.size()) boot.fail(Code::sealed_config, {"/modules.load: too large"});
-  for_each_module(as_text(ByteView(list).first(static_cast<std::size_t>(size))), [&](std::string_view path, bool may_fail) {
+  const std::string_view text = as_text(ByteView(list).first(static_cast<std::size_t>(size)));
+  for_each_module(text, [&](std::string_view path, bool may_fail) {
     const Path file{path};
     const long module = kernel.open(Kernel::working_directory, file.c_str(), O_RDONLY, PathRule::trusted);
     const long loaded = module < 0 ? module : kernel.load_module(static_cast<int>(module));

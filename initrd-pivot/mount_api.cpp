@@ -83,7 +83,8 @@ int attach_loop(Boot& boot, int image) {
 
 int open_measured_image(Boot& boot, const Plan& plan, int physical) {
   // O_NONBLOCK: a planted fifo must not stop the boot.
-  const long image = boot.kernel.open(physical, plan.image.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, PathRule::beneath);
+  constexpr int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+  const long image = boot.kernel.open(physical, plan.image.c_str(), flags, PathRule::beneath);
   if (image < 0) fail_open(boot, plan, image);
   const int fd = static_cast<int>(image);
   FileStatus status;

@@ -23,7 +23,9 @@ void describe_etc(const Plan& plan, Lines& lines) {
 }
 
 void describe_var(const Plan& plan, Lines& lines) {
-  if (plan.var == StateMode::bind) lines.append("bind    /var: ").append(plan.state.var.view()).append(" nosuid,nodev\n");
+  if (plan.var == StateMode::bind) {
+    lines.append("bind    /var: ").append(plan.state.var.view()).append(" nosuid,nodev\n");
+  }
   if (plan.var == StateMode::transient) lines.append("tmpfs   /var: nosuid,nodev\n");
 }
 

@@ -50,7 +50,10 @@ bool is_disk(std::string_view name) {
   return true;
 }
 
+// What one look at all disks found. Only later looks close what they open: most boots need one, and execve closes
+// everything anyway.
 struct Findings {
+  bool first_look = false;
   unsigned disks = 0;  // that hold the boot partition, or any root partition if that is not known
   unsigned roots = 0;
   Path root;
@@ -62,7 +65,7 @@ void look_at_disk(Kernel& kernel, const Firmware& firmware, std::string_view nam
   const long fd = kernel.open(Kernel::working_directory, device.c_str(), O_RDONLY, PathRule::trusted);
   if (fd < 0) return;
   const long size = kernel.read(static_cast<int>(fd), start, 0);
-  kernel.close(static_cast<int>(fd));
+  if (!findings.first_look) kernel.close(static_cast<int>(fd));
   if (size <= 0) return;
   const auto table = try_read_gpt(ByteView(start).first(static_cast<std::size_t>(size)),
                                   *try_parse_guid(root_partition_type), firmware.boot_partition);
@@ -73,14 +76,15 @@ void look_at_disk(Kernel& kernel, const Firmware& firmware, std::string_view nam
   findings.root = Path{device.view(), ends_in_digit ? "p" : ""}.append_number(table->root_number);
 }
 
-Findings look_at_disks(Boot& boot, const Firmware& firmware) {
+Findings look_at_disks(Boot& boot, const Firmware& firmware, bool first_look) {
   Findings findings;
+  findings.first_look = first_look;
   const long fd = boot.kernel.open(Kernel::working_directory, "/sys/block", O_RDONLY | O_DIRECTORY, PathRule::trusted);
   if (fd < 0) boot.fail(Code::image_missing, {"listing /sys/block"}, fd);
   for_each_name(boot.kernel, static_cast<int>(fd), [&](std::string_view name) {
     if (is_disk(name)) look_at_disk(boot.kernel, firmware, name, findings);
   });
-  boot.kernel.close(static_cast<int>(fd));
+  if (!first_look) boot.kernel.close(static_cast<int>(fd));
   return findings;
 }
 
@@ -103,7 +107,7 @@ Path find_root_partition(Boot& boot, const Firmware& firmware) {
   Findings findings;
   for (unsigned waited = 0; waited <= wait_milliseconds; waited += poll_milliseconds) {
     if (waited > 0) boot.kernel.sleep_milliseconds(poll_milliseconds);
-    findings = look_at_disks(boot, firmware);
+    findings = look_at_disks(boot, firmware, waited == 0);
     if (findings.disks > 1 || findings.roots > 1) boot.fail(Code::sealed_config, {"ambiguous root"});
     FileStatus ignored;
     // The partition's node appears a moment after the disk's.

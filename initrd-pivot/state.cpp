@@ -60,11 +60,11 @@ int open_mount_point(Boot& boot, int new_root, std::string_view name) {
   return static_cast<int>(fd);
 }
 
+// The copy has the flags of the root partition's mount, nosuid and nodev among them.
 void bind_state(Boot& boot, int source, int new_root, const char* name) {
   const long copy = boot.kernel.clone_mount(source, "");
   if (copy < 0) boot.fail(Code::state, {"state: /", name}, copy);
-  long result = boot.kernel.restrict_mount(static_cast<int>(copy), state_flags);
-  if (result >= 0) result = boot.kernel.attach(static_cast<int>(copy), new_root, name);
+  const long result = boot.kernel.attach(static_cast<int>(copy), new_root, name);
   if (result < 0) boot.fail(Code::state, {"state: mounting /", name}, result);
 }
 

@@ -24,9 +24,9 @@ constexpr std::string_view usage =
     "\n"
     "Verifies the image named by /sealroot.conf and mounts it as the new root over\n"
     "DIR, where the root partition is mounted; that ends up in the new root's\n"
-    "/sysroot. As PID 1 it does the whole work of an initramfs and takes no options.\n"
+    "/sysroot. As PID 1 it is a whole initramfs and takes no options.\n"
     "\n"
-    "  --sysroot DIR   where the root partition is mounted (dry run: default /sysroot)\n"
+    "  --sysroot DIR   where the root partition is mounted (for --dry-run: /sysroot)\n"
     "  --dry-run       check config and command line, print the mount plan, change\n"
     "                  nothing\n"
     "  --config FILE   dry run: config to read (default /sealroot.conf)\n"
@@ -147,8 +147,7 @@ void run_as_command(Kernel& kernel, const char* const* arguments) {
   Boot boot{.kernel = kernel, .log = Log(kernel)};
   if (options.sysroot != nullptr) boot.sysroot = options.sysroot;
   boot.log.open_standard_error(!options.dry_run);
-  // The root partition counts: a refused boot must not leave it where a root is expected.
-  boot.stacked_mounts = options.dry_run ? 0 : 1;
+  boot.clear_sysroot = !options.dry_run;
   const Config config = read_config(boot, options.config != nullptr ? options.config : "/sealroot.conf");
   check_command_line(boot, config, options.command_line != nullptr ? options.command_line : "/proc/cmdline");
   const Plan plan = make_plan(config);

@@ -169,8 +169,8 @@ std::vector<Digest> Ingest::Pipeline::finish() {
 }
 
 Ingest::Ingest(const ObjectStore* store, Algorithm algorithm, unsigned threads)
-    : pipeline_(std::make_unique<Pipeline>(store, algorithm,
-                                           threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency()))) {
+    : pipeline_(std::make_unique<Pipeline>(
+          store, algorithm, threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency()))) {
   assert(store == nullptr || store->algorithm() == algorithm);
 }
 

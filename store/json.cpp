@@ -23,7 +23,9 @@ class Watch {
     keys_.emplace_back();
   }
   void key(const std::string& name) {
-    if (!keys_.back().insert(name).second) throw Error(Fault::malformed, "JSON: key " + quoted(name) + " appears twice");
+    if (!keys_.back().insert(name).second) {
+      throw Error(Fault::malformed, "JSON: key " + quoted(name) + " appears twice");
+    }
   }
   void end() { keys_.pop_back(); }
 

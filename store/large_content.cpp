@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "store/large_content.hpp"
 
-#include <cassert>
 #include <cstring>
+#include <string>
 
+#include "store/core/error.hpp"
 #include "store/verity/hash_messages.hpp"
 
 namespace sealroot {
@@ -33,7 +34,10 @@ LargeContent::LargeContent(const ObjectStore* store, Algorithm algorithm, std::u
 
 std::optional<Digest> LargeContent::add_segment(std::uint64_t index, ByteView data) {
   Bytes leaves = hash_blocks(algorithm_, data);
-  if (object_) object_->write_at(data, index * segment_bytes_);
+  if (object_) {
+    during("object of " + std::to_string(size_bytes_) + " bytes",
+           [&] { object_->write_at(data, index * segment_bytes_); });
+  }
   if (!add_leaves_in_order(index, std::move(leaves))) return std::nullopt;
   const Digest digest = tree_.finish(size_bytes_).digest;
   if (object_) object_->publish(digest, size_bytes_);

@@ -55,10 +55,9 @@ NewObject::~NewObject() {
 
 void NewObject::create_unnamed() {
   file_ = open_in_folder(store_.objects_, folder_, folder_, O_TMPFILE | O_RDWR);
-  if (file_ && ::access(descriptor_path(file_).c_str(), F_OK) == 0) return;
-  // Old kernels say EISDIR, file systems without it EOPNOTSUPP; without /proc there would be no way to link the file.
-  if (!file_ && errno != EOPNOTSUPP && errno != EISDIR) throw os_error("creating an object in objects/" + folder_);
-  file_ = Fd();
+  if (file_) return;
+  // Old kernels say EISDIR, file systems without it EOPNOTSUPP.
+  if (errno != EOPNOTSUPP && errno != EISDIR) throw os_error("creating an object in objects/" + folder_);
   store_.traits_->unnamed_files = false;
 }
 

@@ -2,6 +2,7 @@
 #include "store/object_store.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
@@ -32,7 +33,10 @@ std::string object_name(const Digest& digest) { return "object objects/" + objec
 }  // namespace
 
 ObjectStore::ObjectStore(Fd objects, Algorithm algorithm, Access access)
-    : objects_(std::move(objects)), algorithm_(algorithm), access_(access), traits_(std::make_shared<StoreTraits>()) {}
+    : objects_(std::move(objects)), algorithm_(algorithm), access_(access), traits_(std::make_shared<StoreTraits>()) {
+  // An unnamed file is given its name through /proc: the direct way needs CAP_DAC_READ_SEARCH.
+  traits_->unnamed_files = ::access("/proc/self/fd", F_OK) == 0;
+}
 
 bool ObjectStore::seals() const { return traits_->sealing; }
 

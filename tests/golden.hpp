@@ -64,4 +64,24 @@ inline std::vector<GoldenImage> golden_images() {
   return rows;
 }
 
+/// One row of tests/golden/cfsctl.tsv; its dumpfile is golden/cfsctl-ALGORITHM.dump.gz.
+struct CfsctlImage {
+  std::string algorithm, format, sha256;
+  std::size_t size = 0;
+};
+
+inline std::vector<CfsctlImage> cfsctl_images() {
+  std::ifstream table(std::string(TEST_DATA) + "/golden/cfsctl.tsv");
+  std::vector<CfsctlImage> rows;
+  std::string line;
+  std::getline(table, line);  // column names
+  while (std::getline(table, line)) {
+    std::istringstream fields(line);
+    CfsctlImage row;
+    fields >> row.algorithm >> row.format >> row.sha256 >> row.size;
+    rows.push_back(row);
+  }
+  return rows;
+}
+
 }  // namespace sealroot

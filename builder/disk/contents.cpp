@@ -108,7 +108,7 @@ class Queue {
   void work(Copier& copier) {
     for (std::size_t index = next_++; index < contents_.size() && !failed_; index = next_++) {
       try {
-        during(quoted(*contents_[index].name), [&] { copier.copy(contents_[index]); });
+        copier.copy(contents_[index]);
       } catch (...) {
         fail(index);
         return;

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "builder/disk/ext4_format.hpp"
@@ -17,7 +16,6 @@ namespace sealroot {
 
 struct Content {
   const RegularFile* file;  // its size was read when the blocks were allocated
-  const std::string* name;  // for messages
   bool sealed;              // also write the Merkle tree and the descriptor
   std::vector<ext4::Run> runs;
 };

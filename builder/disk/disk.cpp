@@ -85,7 +85,10 @@ DiskLayout write_disk(const DiskSpec& spec, const Fd& file, const DiskProgress& 
   const RootPlan plan = plan_root(spec.root, spec.timestamp);
   const DiskLayout layout = make_layout(spec.root.image, choose_sizes(spec, plan));
 
-  if (::ftruncate(file.get(), static_cast<off_t>(layout.size_bytes)) != 0) throw os_error("sizing the disk");
+  // By way of 0: all that is not written must read as zeros.
+  if (::ftruncate(file.get(), 0) != 0 || ::ftruncate(file.get(), static_cast<off_t>(layout.size_bytes)) != 0) {
+    throw os_error("sizing the disk");
+  }
   during("writing the partition table", [&] { write_table(spec, layout, file); });
   during("writing the ESP", [&] {
     write_esp(spec.esp, file, layout.esp_offset_bytes, layout.esp_size_bytes,

@@ -35,10 +35,11 @@ struct EspFile {
 /// What the root partition holds.
 struct RootPartition {
   const ObjectStore& store;         // contents are read from here and measured on the way
-  std::vector<Digest> objects;      // every object of the image; the image's own is added if it is not listed
+  std::vector<Digest> objects;      // every object of the image, in any order; its own is added if it is not listed
   Digest image;                     // named below /composefs/images and by /state/deploy
   Bytes repository_meta;            // bytes of /composefs/meta.json
-  const Tree* state = nullptr;      // its root lies over the partition's root; files that are NOT sealed
+  std::string image_ref{};          // below /composefs/images/refs: keeps composefs-rs' gc off; empty: none
+  const Tree* state = nullptr;      // holds /state and nothing else; its files are NOT sealed
 };
 
 struct DiskSpec {
@@ -63,10 +64,11 @@ struct DiskLayout {
 /// Bytes of contents written to the root partition so far, and of all; called by one thread at a time.
 using DiskProgress = std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)>;
 
-/// Writes the whole disk to `file`, an empty regular file open for reading and writing; it becomes sparse.
+/// Writes the whole disk to `file`, a regular file open for reading and writing; what it held is lost. It becomes
+/// sparse, and nothing is synced.
 ///   throws   Error{untrusted} names an object whose bytes don't give its digest: damage never gets onto a disk;
 ///            Error{usage}: size_bytes or esp_size_bytes too small (the text says how much is needed);
-///            Error{missing}: an object, or a program (mkfs.fat, mcopy) and its Debian package;
+///            Error{missing}: an object, or a program (mkfs.fat, mmd, mcopy) and its Debian package;
 ///            Error{os}: disk full; the file then holds rubbish
 ///   ensures  the same spec gives the same bytes; every UUID derives from the image's digest
 DiskLayout write_disk(const DiskSpec& spec, const Fd& file, const DiskProgress& progress = {});

@@ -21,6 +21,8 @@ constexpr std::uint64_t fat32_sectors_per_cluster_sector = 67584;
 constexpr std::uint64_t least_esp_bytes = 34 * mebibyte;
 constexpr std::uint64_t sensible_least_bytes = 64 * mebibyte;
 
+constexpr std::size_t longest_name = 255;
+
 /// FAT counts from 1980, and 2107 is its last year.
 constexpr std::int64_t first_fat_time = 315532800;
 constexpr std::int64_t last_fat_time = 4354819198;
@@ -39,7 +41,8 @@ void check_path(const std::string& path) {
   for (const char c : path + "/") {
     if (c == '/') {
       if (component.empty()) fail("an empty name in the path");
-      if (component == "." || component == "..") fail("'.' and '..' are no names");
+      if (component.back() == '.') fail("a name that ends with a dot, which FAT leaves out");
+      if (component.size() > longest_name) fail("a name of more than 255 characters");
       component.clear();
     } else if (std::string_view("+_.-").find(c) != std::string_view::npos || (c >= '0' && c <= '9') ||
                (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) {

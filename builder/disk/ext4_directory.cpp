@@ -69,7 +69,8 @@ class Packer {
     if (used_ == 0) return;
     const std::size_t start = blocks_.size() - block_bytes;
     const le16 record = static_cast<std::uint16_t>(start + room_bytes - last_);
-    std::ranges::copy(record.raw, blocks_.begin() + static_cast<std::ptrdiff_t>(last_ + offsetof(EntryHead, record_bytes)));
+    const std::size_t at = last_ + offsetof(EntryHead, record_bytes);
+    std::ranges::copy(record.raw, blocks_.begin() + static_cast<std::ptrdiff_t>(at));
     put_tail();
     used_ = 0;
   }

@@ -45,7 +45,7 @@ ext2_super_block make_superblock(const Parameters& parameters) {
   super.s_feature_ro_compat = read_only_compatible_features;
   super.s_log_groups_per_flex = log2_groups_per_flex;
   super.s_max_mnt_count = -1;  // no check by count of mounts
-  super.s_errors = EXT2_ERRORS_CONTINUE;
+  super.s_errors = EXT2_ERRORS_RO;  // nobody goes on writing to metadata that makes no sense
   super.s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL;
   super.s_flags = EXT2_FLAGS_SIGNED_HASH;  // else e2fsck would choose by the signedness of its host's char
   ext2fs_blocks_count_set(&super, parameters.block_count);
@@ -115,6 +115,13 @@ void set_owner(ext2_inode_large& inode, const Metadata& metadata) {
   inode.i_uid_high = static_cast<std::uint16_t>(metadata.uid >> 16U);
   inode.i_gid = static_cast<std::uint16_t>(metadata.gid);
   inode.i_gid_high = static_cast<std::uint16_t>(metadata.gid >> 16U);
+}
+
+/// A directory with too many subdirectories has 1 (dir_nlink).
+std::uint16_t link_count(const Inode& inode) {
+  if (inode.links <= EXT2_LINK_MAX) return static_cast<std::uint16_t>(inode.links);
+  if (S_ISDIR(inode.type)) return 1;
+  throw Error(Fault::malformed, "more than " + std::to_string(EXT2_LINK_MAX) + " hard links");
 }
 
 /// Small numbers stand in the first word, as ext2 had them; all others in the second.
@@ -192,7 +199,7 @@ void FileSystem::write_inode(const Inode& inode) {
   ext2_inode_large raw{};
   raw.i_extra_isize = sizeof raw - EXT2_GOOD_OLD_INODE_SIZE;
   raw.i_mode = static_cast<std::uint16_t>(inode.type | (metadata.permissions & 07777U));
-  raw.i_links_count = static_cast<std::uint16_t>(inode.links < EXT2_LINK_MAX ? inode.links : 1);  // dir_nlink
+  raw.i_links_count = link_count(inode);
   set_owner(raw, metadata);
   set_times(raw, metadata, timestamp_);
   auto* plain = reinterpret_cast<ext2_inode*>(&raw);  // libext2fs' way: the larger struct begins with the smaller

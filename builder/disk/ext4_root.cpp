@@ -65,7 +65,7 @@ class RootWriter {
       const std::uint64_t logical = round_up(file.size, ext4::verity_alignment_bytes) / ext4::block_bytes;
       file_system_.allocate(logical, verity_metadata_blocks(file.size, plan_.algorithm), inode.runs);
     }
-    contents_.push_back({&file, &plan_.name_of[planned.node], inode.sealed, inode.runs});
+    contents_.push_back({&file, inode.sealed, inode.runs});
   }
 
   void write_directory(const PlannedInode& planned, const Directory& directory, ext4::Inode& inode) {
@@ -112,7 +112,11 @@ void write_ext4_root(const RootPlan& plan, const ObjectStore& store, const Fd& d
   ext4::FileSystem file_system(disk, parameters);
   RootWriter writer(plan, disk, parameters.offset_bytes, file_system);
   for (const PlannedInode& inode : plan.inodes) {
-    during(quoted("/" + plan.name_of[inode.node]), [&] { writer.write(inode); });
+    try {
+      writer.write(inode);
+    } catch (const Error& error) {  // not during(): the path is worth putting together only now
+      throw error.within(quoted(path_of(plan, inode)));
+    }
   }
   file_system.finish();
 

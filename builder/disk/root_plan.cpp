@@ -49,6 +49,11 @@ class Layout {
   std::int64_t timestamp_;
 };
 
+/// Where an inode stands in RootPlan::inodes.
+constexpr std::size_t inode_index(std::uint32_t number) {
+  return number == ext4::root_inode ? 0 : number - ext4::first_inode + 1;
+}
+
 std::uint64_t object_size(const ObjectStore& store, const Digest& digest) {
   const Fd file = store.open(digest);
   struct stat status {};
@@ -62,6 +67,30 @@ void add_object(Layout& layout, NodeId objects, const ObjectStore& store, const 
   file.size = object_size(store, digest);
   file.digest = digest;
   layout.add_sealed(layout.directory(objects, path.substr(0, 2)), path.substr(3), std::move(file));
+}
+
+/// images/refs/NAME -> ../HEX, with one more `../` for each directory in NAME.
+void add_image_ref(Layout& layout, NodeId images, const std::string& name, const Digest& image) {
+  NodeId directory = layout.directory(images, "refs");
+  std::string target = "../";
+  std::size_t begin = 0;
+  for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', begin)) {
+    directory = layout.directory(directory, name.substr(begin, slash - begin));
+    target += "../";
+    begin = slash + 1;
+  }
+  layout.add(directory, name.substr(begin), layout.node(0777, Symlink{target + to_hex(image)}));
+}
+
+void check_image_ref(std::string_view name) {
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const std::size_t end = std::min(name.find('/', begin), name.size());
+    const std::string_view part = name.substr(begin, end - begin);
+    if (part.empty() || part == "." || part == "..") {
+      throw Error(Fault::usage, "image ref " + quoted(name) + ": has a part that is empty, '.' or '..'");
+    }
+    begin = end + 1;
+  }
 }
 
 void add_repository(Layout& layout, const RootPartition& root) {
@@ -82,6 +111,10 @@ void add_repository(Layout& layout, const RootPartition& root) {
   }
   if (!has_image) add_object(layout, objects, root.store, root.image);
   layout.add(images, to_hex(root.image), layout.node(0777, Symlink{"../objects/" + object_path(root.image)}));
+  if (!root.image_ref.empty()) {
+    check_image_ref(root.image_ref);
+    add_image_ref(layout, images, root.image_ref, root.image);
+  }
 }
 
 void add_state(Layout& layout, const Digest& image) {
@@ -94,37 +127,53 @@ void add_state(Layout& layout, const Digest& image) {
   layout.directory(layout.directory(layout.directory(state, "os"), "default"), "var");
 }
 
-/// Copies the nodes below `from` of another tree over the plan's directory `to`; hard links stay hard links.
+/// Copies nodes of another tree into the plan's; hard links stay hard links.
 class Overlay {
  public:
   Overlay(RootPlan& plan, const Tree& source) : plan_(plan), source_(source), copies_(source.nodes.size()) {}
 
-  void apply(NodeId from, NodeId to, const std::string& path) {
+  /// Lays the directory `from` over the plan's `to`. Recurses only where both have a directory, so no deeper than the
+  /// layout itself.
+  void merge(NodeId from, NodeId to, const std::string& path) {
     plan_.tree[to].metadata = source_[from].metadata;
     for (const auto& [name, child] : source_[from].directory()->children) {
-      const std::string child_path = path + "/" + name;
       const auto& existing = plan_.tree[to].directory()->children;
       const auto found = existing.find(name);
       if (found == existing.end()) {
-        const NodeId copied = copy(child, child_path);  // may move the table that `existing` is in
-        plan_.tree[to].directory()->children.emplace(name, copied);
+        copy_below(child, to, name);
       } else if (source_[child].directory() && plan_.tree[found->second].directory()) {
-        apply(child, found->second, child_path);
+        merge(child, found->second, path + "/" + name);
       } else {
-        throw Error(Fault::usage, "state " + quoted(child_path) + ": stands in the way of the disk's own layout");
+        throw Error(Fault::usage, "state " + quoted(path + "/" + name) + ": the disk has something else there");
       }
     }
   }
 
  private:
-  NodeId copy(NodeId from, const std::string& path) {
-    if (copies_[from]) return *copies_[from];
-    Node node = source_[from];
-    if (node.directory()) node.content = Directory{};
-    const NodeId to = plan_.tree.add(std::move(node));
-    copies_[from] = to;
-    if (source_[from].directory()) apply(from, to, path);
-    return to;
+  /// Copies `top` and all below it, with a stack of its own: depth comes from the container image.
+  void copy_below(NodeId top, NodeId parent, const std::string& name) {
+    std::vector<NodeId> open;
+    link(top, parent, name, open);
+    while (!open.empty()) {
+      const NodeId from = open.back();
+      open.pop_back();
+      for (const auto& [child_name, child] : source_[from].directory()->children) {
+        link(child, *copies_[from], child_name, open);
+      }
+    }
+  }
+
+  void link(NodeId from, NodeId parent, const std::string& name, std::vector<NodeId>& open) {
+    if (!copies_[from]) {
+      Node node{source_[from].metadata, {}};
+      if (source_[from].directory()) {
+        open.push_back(from);
+      } else {
+        node.content = source_[from].content;
+      }
+      copies_[from] = plan_.tree.add(std::move(node));
+    }
+    plan_.tree[parent].directory()->children.emplace(name, *copies_[from]);
   }
 
   RootPlan& plan_;
@@ -138,61 +187,65 @@ void add_state_contents(RootPlan& plan, const Tree& state) {
     if (name != "state" || !state[child].directory()) {
       throw Error(Fault::usage, "state " + quoted("/" + name) + ": only the directory /state can be filled");
     }
-    Overlay(plan, state).apply(child, plan.tree[root_node].directory()->children.at("state"), "/state");
+    Overlay(plan, state).merge(child, plan.tree[root_node].directory()->children.at("state"), "/state");
   }
 }
 
-/// Gives inode numbers depth first and counts links.
+/// Gives inode numbers and counts links.
 class Numbering {
  public:
-  explicit Numbering(RootPlan& plan) : plan_(plan) {
-    plan_.inode_of.resize(plan.tree.nodes.size());
-    plan_.name_of.resize(plan.tree.nodes.size());
-  }
+  explicit Numbering(RootPlan& plan) : plan_(plan) { plan_.inode_of.resize(plan.tree.nodes.size()); }
 
   void run() {
     place(root_node, ext4::root_inode, ext4::root_inode, "");
     // e2fsck looks for lost+found by name, but everybody expects it in the first ordinary inode.
-    const NodeId lost = plan_.tree[root_node].directory()->children.at(std::string(lost_and_found));
-    place(lost, next_++, ext4::root_inode, std::string(lost_and_found));
-    visit(root_node, "");
-    for (PlannedInode& inode : plan_.inodes) {
-      if (plan_.tree[inode.node].directory()) inode.links = 2 + subdirectories(inode.node);
-    }
+    const auto lost = plan_.tree[root_node].directory()->children.find(lost_and_found);
+    add_name(lost->first, lost->second, ext4::root_inode);
+    visit_all();
   }
 
  private:
-  void place(NodeId node, std::uint32_t number, std::uint32_t parent, std::string path) {
-    plan_.inode_of[node] = number;
-    plan_.name_of[node] = std::move(path);
-    index_.resize(plan_.tree.nodes.size());
-    index_[node] = plan_.inodes.size();
-    plan_.inodes.push_back({node, number, parent, 1});
-  }
+  /// Directories on the way from the root, each with the name to take next; the call stack would be too small.
+  struct Level {
+    decltype(Directory::children)::const_iterator next, end;
+    std::uint32_t number;
+  };
 
-  void visit(NodeId directory, const std::string& path) {
-    for (const auto& [name, child] : plan_.tree[directory].directory()->children) {
-      if (directory == root_node && name == lost_and_found) continue;
-      if (plan_.inode_of[child] != 0) {
-        ++plan_.inodes[index_[child]].links;
+  void visit_all() {
+    std::vector<Level> levels{level(root_node)};
+    while (!levels.empty()) {
+      Level& top = levels.back();
+      if (top.next == top.end) {
+        levels.pop_back();
         continue;
       }
-      const std::string child_path = path.empty() ? name : path + "/" + name;
-      place(child, next_++, plan_.inode_of[directory], child_path);
-      if (plan_.tree[child].directory()) visit(child, child_path);
+      const auto& [name, child] = *top.next++;
+      if (top.number == ext4::root_inode && name == lost_and_found) continue;
+      add_name(name, child, top.number);
+      if (plan_.tree[child].directory()) levels.push_back(level(child));
     }
   }
 
-  std::uint32_t subdirectories(NodeId directory) const {
-    std::uint32_t count = 0;
-    for (const auto& [name, child] : plan_.tree[directory].directory()->children) {
-      if (plan_.tree[child].directory()) ++count;
+  Level level(NodeId directory) const {
+    const auto& children = plan_.tree[directory].directory()->children;
+    return {children.begin(), children.end(), plan_.inode_of[directory]};
+  }
+
+  void add_name(std::string_view name, NodeId child, std::uint32_t parent) {
+    if (plan_.inode_of[child] != 0) {
+      ++plan_.inodes[inode_index(plan_.inode_of[child])].links;
+      return;
     }
-    return count;
+    place(child, next_++, parent, name);
+    if (plan_.tree[child].directory()) ++plan_.inodes[inode_index(parent)].links;  // by the child's ".."
+  }
+
+  void place(NodeId node, std::uint32_t number, std::uint32_t parent, std::string_view name) {
+    plan_.inode_of[node] = number;
+    plan_.inodes.push_back({node, number, parent, plan_.tree[node].directory() ? 2U : 1U, name});
   }
 
   RootPlan& plan_;
-  std::vector<std::size_t> index_;
   std::uint32_t next_ = ext4::first_inode;
 };
 
@@ -217,8 +270,7 @@ std::uint64_t minimum_directory_blocks(const PlannedInode& inode) {
 }
 
 RootPlan plan_root(const RootPartition& root, std::int64_t timestamp) {
-  RootPlan plan{.tree = {}, .sealed = {}, .inodes = {}, .inode_of = {}, .name_of = {},
-                .algorithm = root.store.algorithm()};
+  RootPlan plan{.algorithm = root.store.algorithm()};
   Layout layout(plan, timestamp);
   layout.directory(root_node, std::string(lost_and_found), 0700);
   add_repository(layout, root);
@@ -227,6 +279,16 @@ RootPlan plan_root(const RootPartition& root, std::int64_t timestamp) {
   plan.sealed.resize(plan.tree.nodes.size());
   Numbering(plan).run();
   return plan;
+}
+
+std::string path_of(const RootPlan& plan, const PlannedInode& inode) {
+  std::string path;
+  for (const PlannedInode* at = &inode; at->number != ext4::root_inode; at = &plan.inodes[inode_index(at->parent)]) {
+    std::string step = "/";
+    step += at->name;
+    path = step + path;
+  }
+  return path.empty() ? "/" : path;
 }
 
 std::uint64_t verity_metadata_blocks(std::uint64_t size_bytes, Algorithm algorithm) {

@@ -36,15 +36,16 @@ class Collector {
  public:
   Collector(const Tree& tree, const Survey& survey, ImageFormat format)
       : tree_(tree), survey_(survey), plan_(format), first_stub_(static_cast<NodeId>(tree.nodes.size())) {
-    plan_.inodes.reserve(survey.node_count + stub_count);
-    plan_.dirents.reserve(3 * std::size_t{survey.node_count} / 2 + stub_count);
-    plan_.xattr_ids.reserve(2 * std::size_t{survey.node_count});
+    const std::size_t node_count = survey.depth_first.size();
+    plan_.inodes.reserve(node_count + stub_count);
+    plan_.dirents.reserve(3 * node_count / 2 + stub_count);
+    plan_.xattr_ids.reserve(2 * node_count);
     plan_.inode_of.assign(tree.nodes.size() + stub_count, unnumbered);
-    order_.reserve(survey.node_count + stub_count);
+    order_.reserve(node_count + stub_count);
   }
 
-  /// V0 and V1: breadth first.
-  Plan run() {
+  /// V0 and V1: breadth first, with the escapes of overlayfs.
+  Plan run_breadth_first() {
     number(root_node);
     for (std::size_t next = 0; next < order_.size(); ++next) {
       if (order_[next] >= first_stub_) {
@@ -55,6 +56,14 @@ class Collector {
     }
     plan_.composefs_version = plan_.format == ImageFormat::v1 ? 1 : 0;
     find_build_time();
+    return std::move(plan_);
+  }
+
+  /// V2: depth first, the tree as it is, whole seconds only.
+  Plan run_depth_first() {
+    for (const NodeId node : survey_.depth_first) number(node);
+    for (const NodeId node : order_) add_node_v2(node);
+    plan_.composefs_version = 2;
     return std::move(plan_);
   }
 
@@ -69,9 +78,10 @@ class Collector {
     PlannedInode inode;
     fill_metadata(inode, node);
     inode.nlink = node.nlink.value_or(survey_.name_count[id]);
-    xattrs_.start(node.metadata.xattrs);
+    xattrs_.start();
+    xattrs_.add(node.metadata.xattrs);
     if (const Directory* directory = node.directory()) {
-      add_dirents(inode, id, *directory);
+      if (add_dirents(inode, id, *directory)) xattrs_.set_has_whiteouts(plan_.format == ImageFormat::v1);
       if (id == root_node) xattrs_.set_root();
     } else if (is_whiteout(node)) {
       inode.mode = static_cast<std::uint16_t>(S_IFREG | node.metadata.permissions);
@@ -79,7 +89,23 @@ class Collector {
     } else {
       fill_content(inode, node);
     }
-    finish(inode);
+    finish(inode, xattrs_.sorted());
+  }
+
+  void add_node_v2(NodeId id) {
+    const Node& node = tree_[id];
+    PlannedInode inode;
+    fill_metadata(inode, node);
+    inode.mtime_nanoseconds = 0;
+    inode.nlink = survey_.name_count[id];
+    xattrs_.start();
+    if (const Directory* directory = node.directory()) {
+      add_dirents(inode, id, *directory);
+    } else {
+      fill_content(inode, node);
+    }
+    xattrs_.add(node.metadata.xattrs);
+    finish(inode, xattrs_.as_added());
   }
 
   void fill_metadata(PlannedInode& inode, const Node& node) const {
@@ -101,6 +127,7 @@ class Collector {
       inode.size = file->size;
       inode.content = file->inline_content;
       inode.data = inode.content.empty() ? Data::chunks : Data::bytes;
+      inode.has_digest = file->digest.has_value();
       if (inode.data == Data::chunks) xattrs_.set_object(*file);
     }
   }
@@ -114,12 +141,12 @@ class Collector {
     inode.mtime_seconds = root.mtime_seconds;
     inode.mtime_nanoseconds = root.mtime_nanoseconds;
     xattrs_.start_stub(root.xattrs);
-    finish(inode);
+    finish(inode, xattrs_.sorted());
   }
 
-  void finish(PlannedInode& inode) {
+  void finish(PlannedInode& inode, std::span<const OverlayXattrs::Pair> xattrs) {
     inode.first_xattr = static_cast<std::uint32_t>(plan_.xattr_ids.size());
-    for (const auto& [key, value] : xattrs_.sorted()) {
+    for (const auto& [key, value] : xattrs) {
       plan_.xattr_ids.push_back(plan_.xattrs.add(key, value));
       if (key == "system.posix_acl_access" || key == "system.posix_acl_default") plan_.has_acl = true;
     }
@@ -127,8 +154,9 @@ class Collector {
     plan_.inodes.push_back(inode);
   }
 
-  // "." and ".." stand where bytewise order puts them, after "!" and "-"; so do the stubs in the root.
-  void add_dirents(PlannedInode& inode, NodeId id, const Directory& directory) {
+  // "." and ".." stand where bytewise order puts them, after "!" and "-"; so do the stubs in the root. Children that
+  // have no number yet and have their primary name here get one; true if one of those is a whiteout.
+  bool add_dirents(PlannedInode& inode, NodeId id, const Directory& directory) {
     inode.data = Data::directory;
     inode.first_dirent = static_cast<std::uint32_t>(plan_.dirents.size());
     std::uint32_t directory_count = 2;
@@ -145,14 +173,14 @@ class Collector {
     extra.add_rest();
     inode.nlink = directory_count;
     inode.dirent_count = static_cast<std::uint32_t>(plan_.dirents.size()) - inode.first_dirent;
-    if (has_whiteout) xattrs_.set_has_whiteouts(plan_.format == ImageFormat::v1);
+    return has_whiteout;
   }
 
   /// The names of a directory that the tree does not have, in order.
   class Extras {
    public:
     Extras(Collector& collector, NodeId directory) : collector_(collector), directory_(directory) {
-      count_ = directory == root_node ? 2 + stub_count : 2;
+      count_ = directory == root_node && collector.plan_.format != ImageFormat::v2 ? 2 + stub_count : 2;
     }
 
     /// Adds all that sort before `name`, and passes over `name` itself.
@@ -204,7 +232,8 @@ class Collector {
 }  // namespace
 
 Plan collect(const Tree& tree, const Survey& survey, ImageFormat format) {
-  return Collector(tree, survey, format).run();
+  Collector collector(tree, survey, format);
+  return format == ImageFormat::v2 ? collector.run_depth_first() : collector.run_breadth_first();
 }
 
 }  // namespace sealroot::image

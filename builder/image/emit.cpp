@@ -35,7 +35,7 @@ class Emitter {
     std::uint32_t number = 0;
     for (const PlannedInode& inode : plan_.inodes) {
       position_ = inode.position;
-      header_of(inode, number++);
+      header_of(inode, plan_.format == ImageFormat::v2 ? static_cast<std::uint32_t>(inode.nid()) : number++);
       xattrs_of(inode);
       tail_of(inode);
       blocks_of(inode);
@@ -74,9 +74,14 @@ class Emitter {
     super.build_time = static_cast<std::uint64_t>(plan_.build_time_seconds);
     super.build_time_nsec = plan_.build_time_nanoseconds;
     super.blocks = static_cast<std::uint32_t>(plan_.image_size / block_size);
-    super.xattr_blkaddr = static_cast<std::uint32_t>(plan_.inodes_end / block_size);
+    super.xattr_blkaddr = static_cast<std::uint32_t>(shared_xattrs_block());
     position_ = erofs::super_offset;
     put_struct(super);
+  }
+
+  /// References to shared xattrs count from the start of this block.
+  std::uint64_t shared_xattrs_block() const {
+    return plan_.format == ImageFormat::v2 ? 0 : plan_.inodes_end / block_size;
   }
 
   static std::uint16_t format_of(const PlannedInode& inode) {
@@ -136,7 +141,7 @@ class Emitter {
     put_struct(erofs::XattrHeader{.h_name_filter = ~present,
                                   .h_shared_count = static_cast<std::uint8_t>(inode.shared_count),
                                   .h_reserved2 = {}});
-    const std::uint64_t base = plan_.inodes_end % block_size;  // references count from xattr_blkaddr
+    const std::uint64_t base = plan_.inodes_end - block_size * shared_xattrs_block();
     for (const XattrId id : ids.first(inode.shared_count)) {
       put_struct(le32(static_cast<std::uint32_t>((base + plan_.xattrs[id].shared_offset) / erofs::xattr_align)));
     }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <tuple>
 
 #include "builder/image/plan.hpp"
 #include "store/core/error.hpp"
@@ -20,8 +21,12 @@ constexpr std::uint64_t max_tail_size = block_size / 2;
 /// h_shared_count is a byte; mkcomposefs stops here.
 constexpr std::uint16_t max_shared_count = 128;
 
-/// Descending by name, length of value, value.
-bool stands_before(const Xattr& left, const Xattr& right) {
+/// V2: ascending by prefix, rest of the name, value. V0 and V1: descending by name, length of value, value.
+bool stands_before(ImageFormat format, const Xattr& left, const Xattr& right) {
+  if (format == ImageFormat::v2) {
+    return std::tuple(left.prefix_index, left.suffix(), left.value) <
+           std::tuple(right.prefix_index, right.suffix(), right.value);
+  }
   if (left.key != right.key) return left.key > right.key;
   if (left.value.size() != right.value.size()) return left.value.size() > right.value.size();
   return left.value > right.value;
@@ -33,7 +38,9 @@ std::uint64_t share_xattrs(Plan& plan) {
     if (plan.xattrs[id].uses > 1) plan.shared_xattrs.push_back(id);
   }
   std::sort(plan.shared_xattrs.begin(), plan.shared_xattrs.end(),
-            [&](XattrId left, XattrId right) { return stands_before(plan.xattrs[left], plan.xattrs[right]); });
+            [&](XattrId left, XattrId right) {
+              return stands_before(plan.format, plan.xattrs[left], plan.xattrs[right]);
+            });
   std::uint64_t size = 0;
   for (const XattrId id : plan.shared_xattrs) {
     Xattr& xattr = plan.xattrs.all()[id];
@@ -45,7 +52,7 @@ std::uint64_t share_xattrs(Plan& plan) {
   return size;
 }
 
-/// Shared ones first, each group by name as it was; xattr_size follows.
+/// Shared ones first, each group in the order it had; xattr_size follows.
 void place_xattrs(Plan& plan, PlannedInode& inode) {
   if (inode.xattr_count == 0) return;
   XattrId* const first = plan.xattr_ids.data() + inode.first_xattr;
@@ -91,20 +98,36 @@ void size_content(PlannedInode& inode) {
   }
 }
 
-void size_data(const Plan& plan, PlannedInode& inode) {
+void size_chunks(PlannedInode& inode) {
+  inode.chunk_bits = chunk_bits(inode.size);
+  inode.tail_size = static_cast<std::uint32_t>(sizeof(erofs::null_addr) * chunk_count(inode.size));
+}
+
+/// V2 has all contents inline, and one chunk of the largest size. Without a digest it forgets that one.
+void size_data_v2(const Plan& plan, PlannedInode& inode) {
   switch (inode.data) {
     case Data::none: break;
     case Data::directory: size_directory(plan, inode); break;
-    case Data::bytes: size_content(inode); break;
+    case Data::bytes: inode.tail_size = static_cast<std::uint32_t>(inode.size); break;
     case Data::chunks:
-      inode.chunk_bits = chunk_bits(inode.size);
-      inode.tail_size = static_cast<std::uint32_t>(sizeof(erofs::null_addr) * chunk_count(inode.size));
+      inode.chunk_bits = erofs::block_bits + erofs::chunk_format_blkbits_mask;
+      inode.tail_size = inode.has_digest ? sizeof(erofs::null_addr) : 0;
       break;
   }
 }
 
+void size_data(const Plan& plan, PlannedInode& inode) {
+  if (plan.format == ImageFormat::v2) return size_data_v2(plan, inode);
+  switch (inode.data) {
+    case Data::none: break;
+    case Data::directory: size_directory(plan, inode); break;
+    case Data::bytes: size_content(inode); break;
+    case Data::chunks: size_chunks(inode); break;
+  }
+}
+
 bool fits_compact(const Plan& plan, const PlannedInode& inode) {
-  return inode.mtime_seconds == plan.build_time_seconds && inode.mtime_nanoseconds == plan.build_time_nanoseconds &&
+  return plan.format != ImageFormat::v2 && inode.mtime_seconds == plan.build_time_seconds && inode.mtime_nanoseconds == plan.build_time_nanoseconds &&
          inode.nlink <= UINT16_MAX && inode.uid <= UINT16_MAX && inode.gid <= UINT16_MAX && inode.size <= UINT32_MAX;
 }
 
@@ -134,6 +157,21 @@ std::uint64_t pad_tail(PlannedInode& inode, std::uint64_t position) {
   return to_next_block(position);
 }
 
+/// V2 looks at the last byte before the tail and the first behind it, whatever the inode; chunk lists never move.
+std::uint64_t pad_tail_v2(const PlannedInode& inode, std::uint64_t position) {
+  if (inode.data == Data::chunks || inode.tail_size == 0) return 0;
+  const std::uint64_t before = position + inode.inode_size() + inode.xattr_size - 1;
+  const std::uint64_t behind = before + 1 + inode.tail_size % block_size;
+  if (before / block_size == behind / block_size) return 0;
+  return round_up(position + block_size - before % block_size, slot_size) - position;
+}
+
+std::uint64_t pad_inode(const Plan& plan, PlannedInode& inode, std::uint64_t position) {
+  if (plan.format == ImageFormat::v2) return pad_tail_v2(inode, position);
+  const bool is_link = (inode.mode & S_IFMT) == S_IFLNK;
+  return is_link ? pad_link(inode, position) : pad_tail(inode, position);
+}
+
 void place_inodes(Plan& plan) {
   std::uint64_t position = erofs::inodes_offset;
   for (PlannedInode& inode : plan.inodes) {
@@ -141,8 +179,7 @@ void place_inodes(Plan& plan) {
     inode.compact = fits_compact(plan, inode);
     place_xattrs(plan, inode);
     position = round_up(position, slot_size);
-    const bool is_link = (inode.mode & S_IFMT) == S_IFLNK;
-    position += is_link ? pad_link(inode, position) : pad_tail(inode, position);
+    position += pad_inode(plan, inode, position);
     inode.position = position;
     position += inode.inode_size() + inode.xattr_size + inode.tail_size;
   }

@@ -13,8 +13,9 @@ constexpr std::string_view overlay_prefix = "trusted.overlay.";
 
 }  // namespace
 
-void OverlayXattrs::start(const Xattrs& xattrs) {
-  pairs_.clear();
+void OverlayXattrs::start() { pairs_.clear(); }
+
+void OverlayXattrs::add(const Xattrs& xattrs) {
   for (const auto& [key, value] : xattrs) {
     if (key.starts_with(overlay_prefix)) {
       const std::string_view rest = std::string_view(key).substr(overlay_prefix.size());

@@ -18,8 +18,10 @@ class OverlayXattrs {
   /// Text that the tree does not hold is kept in `table`.
   explicit OverlayXattrs(XattrTable& table) : table_(table) {}
 
-  /// Begins the next inode with the tree's xattrs, escaped.
-  void start(const Xattrs& xattrs);
+  /// Begins the next inode.
+  void start();
+  /// Adds the tree's xattrs, escaped.
+  void add(const Xattrs& xattrs);
   /// Begins a stub: it has the root's label, so that it can be looked up, and nothing else.
   void start_stub(const Xattrs& root);
 
@@ -33,8 +35,9 @@ class OverlayXattrs {
   void set_has_whiteouts(bool marked_opaque);
 
   using Pair = std::pair<std::string_view, std::string_view>;
-  /// All of the inode, by name.
+  /// All of the inode: by name for V0 and V1, as they were added for V2.
   std::span<const Pair> sorted();
+  std::span<const Pair> as_added() const { return pairs_; }
 
  private:
   void set(std::string_view key, std::string_view value);

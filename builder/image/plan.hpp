@@ -23,7 +23,8 @@ struct PlannedInode {
   // collect
   std::uint16_t mode = 0;
   Data data = Data::none;
-  bool compact = false;  // layout
+  bool has_digest = false;  // Data::chunks
+  bool compact = false;     // layout
   std::uint32_t nlink = 1;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;

@@ -5,17 +5,15 @@
 #include <bit>
 #include <string>
 
+#include "builder/tree/limits.hpp"
 #include "store/core/error.hpp"
 #include "store/erofs/format.hpp"
 
 namespace sealroot::image {
 namespace {
 
-// Limits of mkcomposefs: a file's chunks fit one block, half of an inode's 64 KiB of xattrs is kept for overlayfs.
-constexpr std::uint64_t max_chunk_count = 1024;
-constexpr std::size_t max_xattrs_size = 32767;
-constexpr std::size_t max_xattr_name_size = 255;
-constexpr std::size_t max_path_size = 4095;
+/// As in mkcomposefs: all of a file's chunks in one block.
+constexpr std::uint64_t max_chunk_count = erofs::block_size / sizeof(erofs::null_addr);
 
 /// An open directory of the walk; the stack of these is the path.
 struct Step {
@@ -34,6 +32,7 @@ class Walk {
   explicit Walk(const Tree& tree) : tree_(tree) {
     survey_.name_count.resize(tree.nodes.size());
     survey_.home.resize(tree.nodes.size(), root_node);
+    survey_.depth_first.reserve(tree.nodes.size());
   }
 
   Survey run() {
@@ -66,7 +65,7 @@ class Walk {
       return;
     }
     survey_.home[id] = directory;
-    ++survey_.node_count;
+    survey_.depth_first.push_back(id);
     check_metadata(node.metadata);
     if (is_whiteout(node)) survey_.has_whiteout = true;
     if (const RegularFile* file = node.regular()) check_file(*file);
@@ -79,7 +78,7 @@ class Walk {
   void check_name(const std::string& name) const {
     if (name.empty()) refuse("empty file name");
     if (name == "." || name == "..") refuse("'.' and '..' are no file names");
-    if (name.size() > erofs::max_name_size) refuse("file name longer than 255 bytes");
+    if (name.size() > max_name_size) refuse("file name longer than 255 bytes");
     if (name.find('/') != std::string::npos || name.find('\0') != std::string::npos) {
       refuse("'/' or NUL in a file name");
     }
@@ -88,12 +87,11 @@ class Walk {
   void check_metadata(const Metadata& metadata) const {
     if (metadata.permissions > 07777) refuse("mode bits beyond 07777");
     if (metadata.mtime_nanoseconds >= 1'000'000'000) refuse("a second or more of nanoseconds");
-    // As mkcomposefs counts: header of 12 bytes, and at worst 7 bytes beside the text of each.
-    std::size_t size = 12;
+    std::size_t size = xattrs_overhead;
     for (const auto& [name, value] : metadata.xattrs) {
-      if (name.empty() || name.size() > max_xattr_name_size) refuse("xattr name of no or more than 255 bytes");
+      if (name.empty() || name.size() > max_name_size) refuse("xattr name of no or more than 255 bytes");
       if (name.find('\0') != std::string::npos) refuse("NUL in an xattr name");
-      size += 7 + name.size() + value.size();
+      size += xattr_overhead + name.size() + value.size();
     }
     if (!metadata.xattrs.empty() && size > max_xattrs_size) refuse("more than 32767 bytes of xattrs");
   }

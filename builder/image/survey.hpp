@@ -15,7 +15,7 @@ namespace sealroot::image {
 struct Survey {
   std::vector<std::uint32_t> name_count;  // by NodeId; 0: not reachable
   std::vector<NodeId> home;               // by NodeId: directory of the primary name; of /: itself
-  std::uint32_t node_count = 0;           // reachable
+  std::vector<NodeId> depth_first;        // reachable nodes in the order they are met
   bool has_whiteout = false;
 };
 
@@ -28,9 +28,6 @@ bool is_whiteout(const Node& node);
 /// Is `name` in `directory` the one where the inode of `node` is numbered? With two names in one directory the
 /// first asked for is.
 bool is_primary(const Tree& tree, const Survey& survey, NodeId node, NodeId directory, std::string_view name);
-
-/// Largest content that stands in the image itself. Source: LCFS_INLINE_CONTENT_MAX of mkcomposefs
-inline constexpr std::uint64_t max_content_size = 5000;
 
 /// log2 of the chunk size of a file that lives in an object: one chunk, if a chunk can be that large.
 unsigned chunk_bits(std::uint64_t size);

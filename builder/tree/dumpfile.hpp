@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -14,12 +15,33 @@
 
 namespace sealroot {
 
+/// What mkcomposefs takes from dumpfiles, but with CFS_PARSE_STRICT does not: RDEV of what is no device, another SIZE
+/// than a symbolic link is long, CONTENT and DIGEST left out, a last line without an end.
+enum class DumpfileRules { strict, lenient };
+
 /// The tree that `text` describes. Nothing is guessed: what mkcomposefs would cut off, wrap around or leave to the
-/// last of two is refused.
+/// last of two is refused by both rules.
 ///   returns  nodes in the order of the lines; nlink and primary_names only where they are not what follows
 ///            from the tree itself
 ///   throws   Error{malformed} "line 7: reason"
-Tree parse_dumpfile(ByteView text);
+Tree parse_dumpfile(ByteView text, DumpfileRules rules = DumpfileRules::strict);
+
+/// The same for text that comes in parts, cut anywhere.
+class DumpfileParser {
+ public:
+  explicit DumpfileParser(DumpfileRules rules = DumpfileRules::strict);
+  ~DumpfileParser();
+  DumpfileParser(const DumpfileParser&) = delete;
+  DumpfileParser& operator=(const DumpfileParser&) = delete;
+
+  void add(ByteView part);
+  Tree finish();
+
+ private:
+  friend Tree parse_dumpfile(ByteView text, DumpfileRules rules);
+  class Assembly;
+  std::unique_ptr<Assembly> assembly_;
+};
 
 /// The dumpfile of `tree`, depth first in byte order, xattrs by name; parse_dumpfile() gives the same tree again.
 /// Every node stands at its primary name, and as a hard link at the others.

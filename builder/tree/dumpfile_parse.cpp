@@ -1,233 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// Reading dumpfiles. The text is not trusted: every field is checked, numbers must fit, and a line that means nothing
-// to a file system ends the parse.
-#include <sys/stat.h>
-
+// Lines -> tree. Hard links may name a file of a later line, so they are resolved at the end.
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <limits>
 #include <optional>
+#include <vector>
 
 #include "builder/tree/dumpfile.hpp"
-#include "store/core/digest_text.hpp"
+#include "builder/tree/dumpfile_line.hpp"
+#include "builder/tree/limits.hpp"
 #include "store/core/error.hpp"
-#include "store/core/hex.hpp"
 
 namespace sealroot {
 namespace {
-
-enum Field { path, size, mode, nlink, uid, gid, rdev, mtime, payload, content, digest, field_count };
-constexpr std::array<std::string_view, field_count> field_names{
-    "path", "size", "mode", "nlink", "uid", "gid", "rdev", "mtime", "payload", "content", "digest"};
-
-constexpr std::size_t max_name_size = 255;
-constexpr std::size_t max_path_size = 4095;
-constexpr std::size_t max_content_size = 5000;
-/// As mkcomposefs: half of what an inode can hold, each xattr with 7 bytes beside its text.
-constexpr std::size_t max_xattrs_size = 32767;
 
 /// A hard link's name stands for `link_bit | index into links` until all lines are read.
 constexpr NodeId link_bit = NodeId{1} << 31;
 
 [[noreturn]] void refuse(const std::string& reason) { throw Error(Fault::malformed, reason); }
 
-/// One line cut at its spaces; fields are still escaped.
-struct Line {
-  std::array<std::string_view, field_count> fields;
-  std::string_view xattrs;
-  std::size_t count = 0;
+}  // namespace
 
-  explicit Line(std::string_view text) {
-    while (count < field_count) {
-      const std::size_t end = text.find(' ');
-      fields[count] = text.substr(0, end);
-      if (fields[count++].empty()) refuse(std::string(field_names[count - 1]) + ": empty field");
-      if (end == std::string_view::npos) return;
-      text.remove_prefix(end + 1);
-    }
-    if (text.empty()) refuse("space at the end of the line");
-    xattrs = text;
-  }
-
-  bool is_hard_link() const { return count > mode && fields[mode].starts_with('@'); }
-};
-
-int hex_value_any_case(char digit) {
-  return hex_value(digit >= 'A' && digit <= 'F' ? static_cast<char>(digit - 'A' + 'a') : digit);
-}
-
-/// Takes the escape that `rest` starts with, behind its backslash.
-char unescape_one(std::string_view& rest) {
-  if (rest.empty()) refuse("lone backslash at the end of a field");
-  const char kind = rest.front();
-  rest.remove_prefix(1);
-  switch (kind) {
-    case '\\': return '\\';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'x': break;
-    default: refuse("unknown escape " + quoted(std::string{'\\', kind}));
-  }
-  const int high = rest.size() < 2 ? -1 : hex_value_any_case(rest[0]);
-  const int low = rest.size() < 2 ? -1 : hex_value_any_case(rest[1]);
-  if (high < 0 || low < 0) refuse("\\x without two hex digits");
-  rest.remove_prefix(2);
-  return static_cast<char>(high << 4 | low);
-}
-
-std::string unescape(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const std::size_t plain = std::min(text.find('\\'), text.size());
-    out.append(text.substr(0, plain));
-    text.remove_prefix(plain);
-    if (text.empty()) break;
-    text.remove_prefix(1);
-    out.push_back(unescape_one(text));
-  }
-  return out;
-}
-
-bool is_absent(std::string_view field) { return field == "-"; }
-
-std::string unescape_optional(std::string_view field) { return is_absent(field) ? std::string{} : unescape(field); }
-
-template <typename T>
-T number(Field field, std::string_view text, int base = 10) {
-  T value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
-  if (error == std::errc::result_out_of_range) {
-    refuse(std::string(field_names[field]) + ": " + quoted(text) + " is too large");
-  }
-  if (error != std::errc{} || stop != end) {
-    refuse(std::string(field_names[field]) + ": " + quoted(text) + " is not a number");
-  }
-  return value;
-}
-
-std::uint32_t parse_mode(std::string_view text) {
-  const auto value = number<std::uint32_t>(mode, text, 8);
-  if (value > (S_IFMT | 07777)) refuse("mode: " + quoted(text) + " has unknown bits");
-  return value;
-}
-
-void parse_mtime(std::string_view text, Metadata& metadata) {
-  const std::size_t dot = text.find('.');
-  if (dot == std::string_view::npos) refuse("mtime: " + quoted(text) + " has no nanoseconds");
-  metadata.mtime_seconds = number<std::int64_t>(mtime, text.substr(0, dot));
-  metadata.mtime_nanoseconds = number<std::uint32_t>(mtime, text.substr(dot + 1));
-  if (metadata.mtime_nanoseconds >= 1'000'000'000) refuse("mtime: a second or more of nanoseconds");
-}
-
-void check_text(Field field, const std::string& text) {
-  if (text.find('\0') != std::string::npos) refuse(std::string(field_names[field]) + ": NUL byte");
-  if (text.size() > max_path_size) refuse(std::string(field_names[field]) + ": longer than 4095 bytes");
-}
-
-Xattrs parse_xattrs(std::string_view text) {
-  Xattrs xattrs;
-  std::size_t total = 12;
-  while (!text.empty()) {
-    const std::size_t end = text.find(' ');
-    const std::string_view pair = text.substr(0, end);
-    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string_view::npos) refuse("xattr " + quoted(pair) + " without '='");
-    std::string key = unescape(pair.substr(0, equals));
-    std::string value = unescape(pair.substr(equals + 1));
-    if (key.empty() || key.size() > max_name_size) refuse("xattr name of no or more than 255 bytes");
-    if (key.find('\0') != std::string::npos) refuse("NUL byte in an xattr name");
-    total += 7 + key.size() + value.size();
-    if (total > max_xattrs_size) refuse("more than 32767 bytes of xattrs");
-    const auto [at, added] = xattrs.try_emplace(std::move(key), std::move(value));
-    if (!added) refuse("xattr " + quoted(at->first) + " given twice");
-  }
-  return xattrs;
-}
-
-RegularFile parse_regular(const Line& line) {
-  RegularFile file;
-  file.size = number<std::uint64_t>(size, line.fields[size]);
-  file.payload = unescape_optional(line.fields[payload]);
-  check_text(payload, file.payload);
-  if (!is_absent(line.fields[content])) {
-    file.inline_content = unescape(line.fields[content]);
-    if (file.inline_content.size() > max_content_size) refuse("content: more than 5000 bytes");
-    if (file.inline_content.size() != file.size) {
-      refuse("content: " + std::to_string(file.inline_content.size()) + " bytes, but size says " +
-             std::to_string(file.size));
-    }
-  }
-  if (is_absent(line.fields[digest])) return file;
-  file.digest = Digest::try_parse(line.fields[digest]);
-  if (!file.digest) refuse("digest: " + quoted(line.fields[digest]) + " is not 64 or 128 lower-case hex digits");
-  file.without_payload = file.payload.empty();
-  if (file.payload == object_path(*file.digest)) file.payload.clear();
-  return file;
-}
-
-Symlink parse_symlink(const Line& line) {
-  Symlink link{unescape_optional(line.fields[payload])};
-  if (link.target.empty()) refuse("payload: symbolic link without a target");
-  check_text(payload, link.target);
-  return link;
-}
-
-/// Fields that say nothing for this type must not say anything.
-void check_absent(const Line& line, std::initializer_list<Field> fields) {
-  for (const Field field : fields) {
-    const bool absent = field == rdev ? line.fields[field] == "0" : is_absent(line.fields[field]);
-    if (!absent) refuse(std::string(field_names[field]) + ": not for this type of file");
-  }
-}
-
-Node parse_node(const Line& line) {
-  Node node;
-  const std::uint32_t bits = parse_mode(line.fields[mode]);
-  node.metadata.permissions = bits & 07777;
-  node.metadata.uid = number<std::uint32_t>(uid, line.fields[uid]);
-  node.metadata.gid = number<std::uint32_t>(gid, line.fields[gid]);
-  parse_mtime(line.fields[mtime], node.metadata);
-  number<std::uint64_t>(size, line.fields[size]);  // only regular files have one
-  const auto device = number<std::uint32_t>(rdev, line.fields[rdev]);
-  node.nlink = number<std::uint32_t>(nlink, line.fields[nlink]);
-  const std::uint32_t type = bits & S_IFMT;
-  if (type == S_IFREG) {
-    check_absent(line, {rdev});
-    node.content = parse_regular(line);
-  } else if (type == S_IFLNK) {
-    check_absent(line, {rdev, content, digest});
-    node.content = parse_symlink(line);
-  } else {
-    check_absent(line, {payload, content, digest});
-    if (type != S_IFCHR && type != S_IFBLK) check_absent(line, {rdev});
-    switch (type) {
-      case S_IFDIR: node.content = Directory{}; break;
-      case S_IFCHR: node.content = DeviceNode{false, device}; break;
-      case S_IFBLK: node.content = DeviceNode{true, device}; break;
-      case S_IFIFO: node.content = Fifo{}; break;
-      case S_IFSOCK: node.content = Socket{}; break;
-      default: refuse("mode: " + quoted(line.fields[mode]) + " is no type of file");
-    }
-  }
-  node.metadata.xattrs = parse_xattrs(line.xattrs);
-  return node;
-}
-
-class Parser {
+class DumpfileParser::Assembly {
  public:
-  Tree run(std::string_view text) {
-    tree_.nodes.clear();
-    tree_.nodes.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
-    while (!text.empty()) {
-      ++line_number_;
-      const std::size_t end = text.find('\n');
-      at_line(line_number_, [&] { add_line(text.substr(0, end)); });
-      text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+  explicit Assembly(DumpfileRules rules) : rules_(rules) { tree_.nodes.clear(); }
+
+  void reserve(std::size_t entries) { tree_.nodes.reserve(entries); }
+
+  void add(std::string_view text) {
+    for (std::size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) {
+      if (partial_.empty()) {
+        next_line(text.substr(0, end));
+      } else {
+        partial_ += text.substr(0, end);
+        next_line(partial_);
+        partial_.clear();
+      }
+    }
+    partial_ += text;
+  }
+
+  Tree finish() {
+    if (!partial_.empty()) {
+      if (rules_ == DumpfileRules::strict) refuse("the last line has no end: part of a dumpfile");
+      next_line(partial_);
     }
     if (tree_.nodes.empty()) refuse("an empty dumpfile");
     for (const Link& link : links_) at_line(link.line_number, [&] { resolve(link); });
@@ -252,35 +67,27 @@ class Parser {
     }
   }
 
-  void add_line(std::string_view text) {
-    if (text.find('\0') != std::string_view::npos) refuse("NUL byte");
-    const Line line(text);
-    const std::string full = unescape(line.fields[path]);
-    if (line.is_hard_link()) return add_link(line, full);
-    if (line.count < field_count) refuse("missing " + std::string(field_names[line.count]));
-    Node node = parse_node(line);
-    if (full == "/") {
-      if (!tree_.nodes.empty()) refuse("a second root");
-      if (node.directory() == nullptr) refuse("the root is not a directory");
-      tree_.add(std::move(node));
-      return;
-    }
-    const auto [directory, name] = split(full);
-    if (tree_.nodes.size() >= link_bit) refuse("more than 2^31 entries");
-    add_name(directory, name, static_cast<NodeId>(tree_.nodes.size()));
-    tree_.add(std::move(node));
+  void next_line(std::string_view text) {
+    ++line_number_;
+    at_line(line_number_, [&] { add_entry(parse_dumpfile_line(text, rules_)); });
   }
 
-  void add_link(const Line& line, const std::string& full) {
-    if (line.count <= payload) refuse("missing payload");
-    const std::uint32_t bits = number<std::uint32_t>(mode, line.fields[mode].substr(1), 8);
-    if ((bits & S_IFMT) == S_IFDIR) refuse("a hard link to a directory");
-    std::string target = unescape_optional(line.fields[payload]);
-    if (!target.starts_with('/')) refuse("payload: a hard link names its target by an absolute path");
-    const auto [directory, name] = split(full);
-    if (links_.size() >= link_bit) refuse("more than 2^31 hard links");
-    add_name(directory, name, link_bit | static_cast<NodeId>(links_.size()));
-    links_.push_back({line_number_, directory, std::string(name), std::move(target)});
+  void add_entry(DumpfileEntry entry) {
+    if (entry.path == "/" && entry.link_target.empty()) {
+      if (!tree_.nodes.empty()) refuse("a second root");
+      if (entry.node.directory() == nullptr) refuse("the root is not a directory");
+      tree_.add(std::move(entry.node));
+      return;
+    }
+    const auto [directory, name] = split(entry.path);
+    if (std::max(tree_.nodes.size(), links_.size()) >= link_bit) refuse("more than 2^31 entries");
+    if (entry.link_target.empty()) {
+      add_name(directory, name, static_cast<NodeId>(tree_.nodes.size()));
+      tree_.add(std::move(entry.node));
+    } else {
+      add_name(directory, name, link_bit | static_cast<NodeId>(links_.size()));
+      links_.push_back({line_number_, directory, std::string(name), std::move(entry.link_target)});
+    }
   }
 
   /// The directory that holds `full`, and its last name. Most lines stand in the directory of the line before.
@@ -388,6 +195,8 @@ class Parser {
     return {directory, children.begin(), children.end()};
   }
 
+  DumpfileRules rules_;
+  std::string partial_;  // line whose end has not come yet
   Tree tree_;
   std::vector<Link> links_;
   std::vector<NodeId> targets_;  // by link
@@ -396,8 +205,16 @@ class Parser {
   std::size_t line_number_ = 0;
 };
 
-}  // namespace
+DumpfileParser::DumpfileParser(DumpfileRules rules) : assembly_(std::make_unique<Assembly>(rules)) {}
+DumpfileParser::~DumpfileParser() = default;
+void DumpfileParser::add(ByteView part) { assembly_->add(as_text(part)); }
+Tree DumpfileParser::finish() { return assembly_->finish(); }
 
-Tree parse_dumpfile(ByteView text) { return Parser().run(as_text(text)); }
+Tree parse_dumpfile(ByteView text, DumpfileRules rules) {
+  DumpfileParser parser(rules);
+  parser.assembly_->reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
+  parser.add(text);
+  return parser.finish();
+}
 
 }  // namespace sealroot

@@ -164,9 +164,7 @@ struct Dirent {
 static_assert(sizeof(Dirent) == 12 && alignof(Dirent) == 1);
 static_assert(std::has_unique_object_representations_v<Dirent>);
 
-inline constexpr std::size_t max_name_size = 255;
-
 /// Values of Dirent::file_type.
-enum class FileType : std::uint8_t { regular = 1, directory = 2, chrdev = 3, blkdev = 4, fifo = 5, sock = 6, symlink = 7 };
+enum class FileType : std::uint8_t { regular = 1, directory, chrdev, blkdev, fifo, sock, symlink };
 
 }  // namespace sealroot::erofs

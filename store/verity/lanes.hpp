@@ -84,7 +84,8 @@ class Lanes {
   }
 
  private:
-  static constexpr std::size_t vector_bytes = lane_count * sizeof(Word);  // g++ 12 takes sizeof(Vector) for sizeof(Word)
+  // Not sizeof(Vector): g++ 12 takes that for sizeof(Word).
+  static constexpr std::size_t vector_bytes = lane_count * sizeof(Word);
   typedef Word Vector __attribute__((vector_size(vector_bytes)));
   typedef std::uint8_t ByteVector __attribute__((vector_size(vector_bytes)));
 
@@ -139,7 +140,8 @@ class Lanes {
   /// Of each pair of squares of `step` columns: the left ones of both rows, then the right ones of both rows.
   template <std::size_t step, std::size_t... column>
   static void exchange(Vector& upper, Vector& lower, std::index_sequence<column...>) {
-    const Vector left = __builtin_shufflevector(upper, lower, ((column & step) ? lane_count + column - step : column)...);
+    const Vector left =
+        __builtin_shufflevector(upper, lower, ((column & step) ? lane_count + column - step : column)...);
     lower = __builtin_shufflevector(upper, lower, ((column & step) ? lane_count + column : column + step)...);
     upper = left;
   }

@@ -3,11 +3,13 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <thread>
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/new_object.hpp"
+#include "store/verity/kernel.hpp"
 #include "store/verity/verity_hasher.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"
@@ -32,6 +34,12 @@ std::size_t file_count(const std::filesystem::path& path) {
   std::size_t count = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) count += entry.is_regular_file();
   return count;
+}
+
+/// Puts other bytes under an object's name; a sealed file itself could not be changed.
+void replace(const Scratch& scratch, const Digest& digest, const Bytes& content) {
+  std::filesystem::remove(scratch.path() / object_path(digest));
+  write_new_file(scratch.directory(), object_path(digest), content);
 }
 
 }  // namespace
@@ -79,7 +87,7 @@ TEST_CASE("P2_an object of the right name and wrong size is untrusted and named"
   const Scratch scratch;
   const ObjectStore store = store_in(scratch);
   const Digest digest = store.put(pattern(5000));
-  std::filesystem::resize_file(scratch.path() / object_path(digest), 4096);
+  replace(scratch, digest, pattern(4096));
   try {
     store.put(pattern(5000));
     FAIL("a truncated object was trusted");
@@ -118,9 +126,38 @@ TEST_CASE("a flipped bit in an object is untrusted when it is read") {
   const Scratch scratch;
   const ObjectStore store = store_in(scratch);
   const Digest digest = store.put(pattern(5000));
-  if (store.seals()) return;  // the kernel refuses the change
-  write_all_at(open_at(scratch.directory(), object_path(digest), O_WRONLY), as_bytes("x"), 4999);
+  Bytes flipped = pattern(5000);
+  flipped[4999] ^= 1;
+  replace(scratch, digest, flipped);
   CHECK_THROWS_WITH(store.read(digest), has_text("its bytes give another digest"));
+  if (!store.seals()) return;
+  // Found by sealing it: the kernel then measures what is really there.
+  CHECK_THROWS_WITH(store.put(pattern(5000)), has_text("the kernel measures another digest"));
+}
+
+TEST_CASE("O1_an object is sealed where the file system can, and can't be written to") {
+  const Scratch scratch;
+  const ObjectStore store = store_in(scratch, Algorithm::sha512);
+  for (const bool unnamed_files : {true, false}) {
+    if (!unnamed_files) store.forgo_unnamed_files();
+    const Digest digest = store.put(pattern(unnamed_files ? 5000 : 6000));
+    if (!store.seals()) {
+      WARN("no fs-verity in the temporary directory: skipped");
+      return;
+    }
+    CHECK(try_measure(store.open(digest)) == digest);
+    CHECK(::open((scratch.path() / object_path(digest)).c_str(), O_RDWR) < 0);
+    CHECK(errno == EPERM);
+  }
+}
+
+TEST_CASE("an object that was not sealed yet is sealed when it is stored again") {
+  const Scratch scratch;
+  const ObjectStore store = store_in(scratch);
+  const Digest digest = store.put(pattern(5000));
+  replace(scratch, digest, pattern(5000));
+  CHECK(store.put(pattern(5000)) == digest);
+  CHECK(try_measure(store.open(digest)).has_value() == store.seals());
 }
 
 TEST_CASE("a missing object is named") {

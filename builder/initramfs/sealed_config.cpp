@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "builder/initramfs/sealed_config.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+
+#include "builder/initramfs/cpio.hpp"
+#include "store/core/digest_text.hpp"
+#include "store/core/error.hpp"
+
+namespace sealroot {
+namespace {
+
+constexpr std::string_view digest_key = "composefs.digest=";
+// The kernel cuts longer ones on most architectures (COMMAND_LINE_SIZE), which the pivot would take for tampering.
+constexpr std::size_t max_cmdline = 2047;
+// Limits of the pivot's fixed buffers (initrd-pivot/config.hpp).
+constexpr std::size_t max_allowed = 64;
+constexpr std::size_t max_init = 255;
+
+Error bad(std::string_view key, std::string_view value, const std::string& reason) {
+  return {Fault::usage, "sealed configuration: " + std::string(key) + " " + quoted(value) + ": " + reason};
+}
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+void check_choice(std::string_view key, std::string_view value, std::initializer_list<std::string_view> choices) {
+  if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
+  std::string list;
+  for (const std::string_view choice : choices) list.append(list.empty() ? "" : ", ").append(choice);
+  throw bad(key, value, "not one of " + list);
+}
+
+void check_token(std::string_view key, std::string_view value) {
+  if (value.empty() || has_control(value) || value.find(' ') != std::string_view::npos) {
+    throw bad(key, value, "empty, or holds a blank or control character");
+  }
+}
+
+void check_cmdline(const SealedConfig& config) {
+  if (config.cmdline.size() > max_cmdline) throw bad("cmdline", config.cmdline, "longer than the kernel's 2047 bytes");
+  if (has_control(config.cmdline)) throw bad("cmdline", config.cmdline, "holds a control character");
+  if (std::count(config.cmdline.begin(), config.cmdline.end(), '"') % 2 != 0) {
+    throw bad("cmdline", config.cmdline, "a quote stays open");
+  }
+  std::string_view rest = config.cmdline;
+  int digests = 0;
+  while (!rest.empty()) {
+    const std::string_view token = rest.substr(0, rest.find(' '));
+    rest.remove_prefix(std::min(token.size() + 1, rest.size()));
+    if (!token.starts_with("composefs")) continue;
+    ++digests;
+    if (token != std::string(digest_key) + digest_token_value(config.digest)) {
+      throw bad("cmdline", token, "is not " + std::string(digest_key) + digest_token_value(config.digest));
+    }
+  }
+  if (digests != 1) throw bad("cmdline", config.cmdline, "must hold exactly one " + std::string(digest_key) + " token");
+}
+
+void check(const SealedConfig& config) {
+  check_cmdline(config);
+  if (config.allow.size() > max_allowed) throw bad("allow", config.allow.back(), "more than 64 tokens");
+  for (const std::string& token : config.allow) {
+    check_token("allow", token);
+    if (token == "*") throw bad("allow", token, "would allow everything");
+    if (token.starts_with("composefs")) throw bad("allow", token, "a second digest can never be allowed");
+  }
+  check_choice("etc", config.etc, {"overlay", "transient", "bind", "none"});
+  check_choice("var", config.var, {"bind", "transient", "none"});
+  check_choice("on-failure", config.on_failure, {"reboot", "poweroff"});
+  check_token("init", config.init);
+  if (config.init.front() != '/' || config.init.size() < 2 || config.init.size() > max_init) {
+    throw bad("init", config.init, "not an absolute path of 2 to 255 bytes");
+  }
+}
+
+}  // namespace
+
+std::string sealed_config_text(const SealedConfig& config) {
+  check(config);
+  std::string text = "version=1\n";
+  const auto add = [&](std::string_view key, std::string_view value) {
+    text.append(key).append("=").append(value).append("\n");
+  };
+  add("digest", digest_token_value(config.digest));
+  add("cmdline", config.cmdline);
+  for (const std::string& token : config.allow) add("allow", token);
+  add("etc", config.etc);
+  add("var", config.var);
+  add("on-failure", config.on_failure);
+  add("init", config.init);
+  return text;
+}
+
+Bytes make_sealed_config_cpio(const SealedConfig& config) {
+  CpioWriter archive;
+  const std::string text = sealed_config_text(config);
+  archive.add_file("sealroot.conf", as_bytes(text), 0444);
+  return archive.finish();
+}
+
+}  // namespace sealroot

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// The sealed configuration: what the pivot takes as true because it stands in the signed initramfs. /sealroot.conf is
+// one `key=value` a line, in this order:
+//   version=1
+//   digest=v1-sha512-12:HEX     the image digest; the command line must name the same
+//   cmdline=TEXT                the signed command line; /proc/cmdline must be this ...
+//   allow=TOKEN                 ... and may have these tokens besides (0..64 lines); a final `*` is any ending
+//   etc=overlay|transient|bind|none
+//   var=bind|transient|none
+//   on-failure=reboot|poweroff
+//   init=/sbin/init
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "store/core/digest.hpp"
+#include "store/core/fd.hpp"
+
+namespace sealroot {
+
+struct SealedConfig {
+  Digest digest;
+  std::string cmdline;
+  std::vector<std::string> allow{};
+  std::string etc = "overlay";
+  std::string var = "bind";
+  std::string on_failure = "reboot";
+  std::string init = "/sbin/init";
+};
+
+/// The text of /sealroot.conf.
+///   throws  Error{usage}: a value that is not one of those above or holds a control character; a command line without
+///           exactly one digest token, which names `digest` (such a system would not boot)
+std::string sealed_config_text(const SealedConfig& config);
+
+/// An archive of its own with just this file, a multiple of 4 bytes long. It goes last into .initrd, so that no file of
+/// an archive before it, which may come from a template, replaces it.
+Bytes make_sealed_config_cpio(const SealedConfig& config);
+
+}  // namespace sealroot

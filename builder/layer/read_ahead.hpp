@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// A stream read ahead of its consumer, so that inflating, hashing and parsing one layer overlap. Memory is a ring of
+// fixed chunks; each chunk is filled whole, so that what the consumer sees does not depend on timing.
+//
+//   filler thread: source -> chunk      hasher thread: chunk -> diff ID      consumer: next() -> chunk
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "builder/layer/blob_digest.hpp"
+#include "builder/layer/byte_stream.hpp"
+
+namespace sealroot {
+
+class ReadAhead {
+ public:
+  /// `source` must outlive this. With `hash` all bytes are hashed on the way.
+  explicit ReadAhead(ByteStream& source, std::optional<Algorithm> hash = std::nullopt);
+  /// Stops the threads, wherever they are.
+  ~ReadAhead();
+  ReadAhead(const ReadAhead&) = delete;
+  ReadAhead& operator=(const ReadAhead&) = delete;
+
+  /// The next chunk, valid until the next call; empty at the end. An error of `source` is thrown here, after
+  /// everything that came before it.
+  ByteView next();
+
+  /// The digest of everything, once next() has given the end.
+  BlobDigest digest();
+
+ private:
+  class Ring;
+  std::unique_ptr<Ring> ring_;
+};
+
+}  // namespace sealroot

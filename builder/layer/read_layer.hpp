@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// One tar read into a Layer: names checked, whiteouts told from entries, contents handed to the object store on the
+// way through.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "builder/layer/tar_reader.hpp"
+#include "builder/tree/apply.hpp"
+#include "store/ingest.hpp"
+
+namespace sealroot {
+
+/// Whether names that start with `.wh.` are whiteouts (a layer of a container image) or an error (a plain archive of
+/// a root file system, where hiding has no meaning).
+enum class WhiteoutRule { apply, refuse };
+
+/// What all layers of one source together may still hold; see limits.hpp.
+struct LayerBudget {
+  LayerBudget();
+  std::uint64_t entries;
+  std::uint64_t content_bytes;
+  std::uint64_t hole_bytes;
+};
+
+/// Reads the archive to its end. `name` is for messages. Error{malformed} names entry, offset and reason.
+Layer read_layer(ReadAhead& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
+                 Ingest& ingest);
+
+}  // namespace sealroot

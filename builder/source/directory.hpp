@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// A directory of this host as a source: what stands in it, read as one layer.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "builder/tree/apply.hpp"
+#include "store/ingest.hpp"
+
+namespace sealroot {
+
+/// Walks `path` in byte order of the names, without following links or crossing into other mounts; files with several
+/// names inside become hard links. `progress` is told how many bytes of contents have been read in all.
+///   throws   Error naming the file: one that changes while it is read, is of a type that can't be stored, or can't
+///            be read
+Layer read_directory(const std::string& path, Ingest& ingest, const std::function<void(std::uint64_t)>& progress);
+
+}  // namespace sealroot

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// One compressed tar on its way in: checked blob -> decompressor -> read-ahead with diff ID -> Layer.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "builder/layer/blob_digest.hpp"
+#include "builder/layer/byte_stream.hpp"
+#include "builder/layer/decompress.hpp"
+#include "builder/layer/read_layer.hpp"
+
+namespace sealroot {
+
+struct LayerInput {
+  Layer layer;
+  BlobDigest diff_id;  // of the uncompressed bytes
+};
+
+/// Called with the number of compressed bytes that have been read in addition.
+using BytesRead = std::function<void(std::uint64_t)>;
+
+/// Reads `source` to its end.
+LayerInput read_layer_input(ByteStream& source, Compression compression, Algorithm diff_id_algorithm,
+                            const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest,
+                            const BytesRead& progress);
+
+}  // namespace sealroot

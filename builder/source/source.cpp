@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "builder/source/source.hpp"
+
+#include <unistd.h>
+
+#include <array>
+
+#include "builder/source/directory.hpp"
+#include "builder/source/layer_input.hpp"
+#include "builder/source/oci_image.hpp"
+#include "store/core/error.hpp"
+
+namespace sealroot {
+
+namespace {
+
+struct TransportName {
+  std::string_view name;
+  Transport transport;
+  bool has_tag;
+};
+constexpr std::array<TransportName, 4> transports{{
+    {"oci", Transport::oci_layout, true},
+    {"oci-archive", Transport::oci_archive, true},
+    {"tar", Transport::tar, false},
+    {"dir", Transport::directory, false},
+}};
+constexpr const char* usage_text = "known are oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE, tar:- and dir:DIR";
+
+/// A few bytes that were read to see what the file is, in front of the rest of it.
+class RewoundStream final : public ByteStream {
+ public:
+  explicit RewoundStream(ByteStream& source) : source_(source) { size_ = read_full(source, start_); }
+  ByteView start() const { return ByteView(start_).first(size_); }
+  std::size_t read(std::span<std::uint8_t> out) override {
+    if (given_ == size_) return source_.read(out);
+    const std::size_t count = std::min(out.size(), size_ - given_);
+    std::copy_n(start_.begin() + static_cast<std::ptrdiff_t>(given_), count, out.begin());
+    given_ += count;
+    return count;
+  }
+
+ private:
+  ByteStream& source_;
+  std::array<std::uint8_t, 6> start_{};
+  std::size_t size_ = 0;
+  std::size_t given_ = 0;
+};
+
+Fd open_archive(const std::string& path) {
+  if (path != "-") return open_at(working_directory(), path, O_RDONLY);
+  Fd input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+  if (!input) throw os_error("standard input");
+  return input;
+}
+
+SourceResult read_tar(const std::string& path, const SourceOptions& options, Ingest& ingest) {
+  Fd file = open_archive(path);
+  const off_t end = path == "-" ? 0 : ::lseek(file.get(), 0, SEEK_END);
+  if (end > 0) ::lseek(file.get(), 0, SEEK_SET);
+  const std::uint64_t total = end > 0 ? static_cast<std::uint64_t>(end) : 0;
+  FileStream raw(std::move(file));
+  BlobHasher hasher(Algorithm::sha256);
+  std::uint64_t done = 0;
+  TapStream hashed(raw, [&](ByteView piece) {
+    hasher.update(piece);
+    done += piece.size();
+  });
+  RewoundStream input(hashed);
+  LayerBudget budget;
+  LayerInput layer = read_layer_input(input, detect_compression(input.start()), Algorithm::sha256,
+                                      "archive " + quoted(path), WhiteoutRule::refuse, budget, ingest,
+                                      [&](std::uint64_t) {
+                                        if (options.progress) options.progress(done, total);
+                                      });
+  MergedTree merged;
+  merged.apply(std::move(layer.layer));
+  SourceResult result{std::move(merged).finish(ingest.finish()), {}};
+  result.info.archive_digest = hasher.finish();
+  result.info.layers.push_back({"application/x-tar", *result.info.archive_digest, done, layer.diff_id});
+  return result;
+}
+
+SourceResult read_host_directory(const std::string& path, const SourceOptions& options, Ingest& ingest) {
+  MergedTree merged;
+  merged.apply(read_directory(path, ingest, [&](std::uint64_t done) {
+    if (options.progress) options.progress(done, 0);
+  }));
+  return {std::move(merged).finish(ingest.finish()), {}};
+}
+
+SourceResult read_transport(const SourceName& name, const SourceOptions& options, Ingest& ingest) {
+  switch (name.transport) {
+    case Transport::oci_layout: return read_oci_image(*open_layout_directory(name.path), name.tag, options, ingest);
+    case Transport::oci_archive: return read_oci_image(*open_layout_archive(name.path), name.tag, options, ingest);
+    case Transport::tar: return read_tar(name.path, options, ingest);
+    case Transport::directory: break;
+  }
+  return read_host_directory(name.path, options, ingest);
+}
+
+}  // namespace
+
+SourceName parse_source(std::string_view source) {
+  const std::size_t colon = source.find(':');
+  const std::string_view name = source.substr(0, colon);
+  const std::string_view rest = colon == std::string_view::npos ? std::string_view{} : source.substr(colon + 1);
+  if (name == "docker" && colon != std::string_view::npos) {
+    throw Error(Fault::usage, "source " + quoted(source) + ": registries can't be read yet; copy the image first: skopeo copy " +
+                                  "docker://... oci:DIR:TAG");
+  }
+  for (const TransportName& known : transports) {
+    if (known.name != name || colon == std::string_view::npos) continue;
+    const std::size_t tag = known.has_tag ? rest.find(':') : std::string_view::npos;
+    SourceName result{known.transport, std::string(rest.substr(0, tag)),
+                      tag == std::string_view::npos ? std::string{} : std::string(rest.substr(tag + 1))};
+    if (result.path.empty()) throw Error(Fault::usage, "source " + quoted(source) + ": no path after the transport");
+    return result;
+  }
+  throw Error(Fault::usage, "source " + quoted(source) + ": unknown transport; " + usage_text);
+}
+
+std::string_view transport_name(Transport transport) {
+  for (const TransportName& known : transports) {
+    if (known.transport == transport) return known.name;
+  }
+  return {};
+}
+
+std::string_view host_architecture() {
+#if defined(__x86_64__)
+  return "amd64";
+#elif defined(__aarch64__)
+  return "arm64";
+#elif defined(__riscv)
+  return "riscv64";
+#else
+#error "name this architecture as OCI does"
+#endif
+}
+
+SourceResult read_source(const std::string& source, const SourceOptions& options, Ingest& ingest) {
+  const SourceName name = parse_source(source);
+  SourceOptions complete = options;
+  if (complete.architecture.empty()) complete.architecture = host_architecture();
+  return during("source " + quoted(source), [&] {
+    SourceResult result = read_transport(name, complete, ingest);
+    result.info.transport = transport_name(name.transport);
+    result.info.reference = source.substr(source.find(':') + 1);
+    return result;
+  });
+}
+
+}  // namespace sealroot

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// Where a system comes from: SOURCE of the command line, in the transport names that container tools use.
+//
+//   oci:DIR[:TAG]  oci-archive:FILE[:TAG]  tar:FILE  tar:-  dir:DIR         (docker:// is not there yet)
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "builder/source/manifest.hpp"
+#include "builder/tree/tree.hpp"
+#include "store/ingest.hpp"
+
+namespace sealroot {
+
+enum class Transport { oci_layout, oci_archive, tar, directory };
+
+struct SourceName {
+  Transport transport = Transport::oci_layout;
+  std::string path;  // "-": standard input (tar only)
+  std::string tag;   // empty: the only image there is
+};
+
+/// Error{usage} names the transports there are.
+SourceName parse_source(std::string_view source);
+
+std::string_view transport_name(Transport transport);
+
+struct SourceOptions {
+  std::string architecture;  // OCI's name; empty: that of this host
+  /// Called from one thread with the bytes read so far of all there are; `total` is 0 where that is not known.
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress;
+};
+
+struct LayerInfo {
+  std::string media_type;
+  BlobDigest digest;
+  std::uint64_t size = 0;
+  BlobDigest diff_id;
+};
+
+/// What was read, down to the digest of every input: for the record of a build.
+struct SourceInfo {
+  std::string transport;  // "oci", ...
+  std::string reference;  // as given
+  std::optional<BlobDigest> manifest_digest;  // of container images
+  std::optional<BlobDigest> config_digest;
+  ImageConfig config;
+  Labels annotations;                         // of the manifest
+  std::vector<LayerInfo> layers;
+  std::optional<BlobDigest> archive_digest;   // of tar: the file as it is, compressed or not
+};
+
+struct SourceResult {
+  Tree tree;  // merged, not yet normalised
+  SourceInfo info;
+};
+
+/// Reads all of `source` and hands the contents of its files to `ingest`, whose finish() is called.
+///   throws   Error naming source, layer, entry and reason. What has been stored by then stays as unused objects.
+SourceResult read_source(const std::string& source, const SourceOptions& options, Ingest& ingest);
+
+/// The OCI name of the architecture this program was built for.
+std::string_view host_architecture();
+
+}  // namespace sealroot

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// Layers added up to one tree, by the OCI image specification ("Image Layer Filesystem Changeset") and formats.md
+// section 6. A layer is applied as a whole: first its whiteouts, on what the layers below have left, then its entries
+// in archive order. So whiteouts hide lower layers only, wherever they stand in the layer.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "builder/tree/tree.hpp"
+#include "store/ingest.hpp"
+
+namespace sealroot {
+
+/// A second name for what stands at `target`, a normalised path.
+struct HardLink {
+  std::string target;
+};
+
+struct LayerEntry {
+  std::string path;          // normalised; empty: the root directory
+  std::uint64_t offset = 0;  // where the archive has it, for messages
+  std::variant<Node, HardLink> what;
+  std::optional<ContentId> content;  // of a file whose bytes went to Ingest
+};
+
+/// Hides `name` in `directory` of the layers below, or all names of `directory` (`name` empty: opaque).
+struct Whiteout {
+  std::string directory;
+  std::string name;
+  std::uint64_t offset = 0;
+};
+
+struct Layer {
+  std::string name;  // for messages
+  std::vector<LayerEntry> entries;
+  std::vector<Whiteout> whiteouts;
+};
+
+class MergedTree {
+ public:
+  /// Error{malformed} names layer and entry: parent missing or not a directory, hard link to nothing, to a directory
+  /// or to itself, root not a directory.
+  void apply(Layer layer);
+
+  /// The tree, with the digests that Ingest::finish() gave.
+  Tree finish(const std::vector<Digest>& digests) &&;
+
+ private:
+  void hide(const Whiteout& whiteout);
+  void add(LayerEntry entry);
+  NodeId parent_of(std::string_view path) const;
+
+  Tree tree_;
+  std::vector<std::pair<NodeId, ContentId>> contents_;
+};
+
+}  // namespace sealroot
