@@ -178,6 +178,13 @@ class Disk:
             _run("mcopy", "-i", self._esp(), f"::{path}", f"{scratch}/file")
             return Path(scratch, "file").read_bytes()
 
+    def esp_remove(self, path):
+        _run("mdel", "-i", self._esp(), f"::{path}")
+
+    def esp_folder(self, path):
+        """Makes a folder; that it is there already is fine."""
+        subprocess.run(["mmd", "-D", "s", "-i", self._esp(), f"::{path}"], capture_output=True)
+
     def esp_write(self, path, data):
         with tempfile.NamedTemporaryFile() as content:
             content.write(data)

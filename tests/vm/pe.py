@@ -2,6 +2,9 @@
 """Sections of a UKI, and what an attacker does to them. Format: Microsoft PE/COFF."""
 
 import struct
+import subprocess
+import tempfile
+from pathlib import Path
 
 
 def _headers(image):
@@ -42,3 +45,17 @@ def unsigned(image):
     changed = bytearray(image[:offset])
     struct.pack_into("<II", changed, entry, 0, 0)
     return bytes(changed)
+
+
+def with_section(image, name, data):
+    """The unsigned image with one more section, placed where all of it is already over."""
+    pe = _headers(image)
+    base, size = struct.unpack_from("<Q", image, pe + 24 + 24)[0], struct.unpack_from("<I", image, pe + 24 + 56)[0]
+    with tempfile.TemporaryDirectory() as scratch:
+        source, content, out = Path(scratch, "source"), Path(scratch, "content"), Path(scratch, "out")
+        source.write_bytes(image)
+        content.write_bytes(data)
+        address = base + (size + 4095) // 4096 * 4096
+        subprocess.run(["objcopy", "--add-section", f"{name}={content}", "--change-section-vma", f"{name}={address:#x}",
+                        source, out], check=True, capture_output=True)  # fmt: skip
+        return out.read_bytes()

@@ -96,6 +96,38 @@ class Appended(SecureBootTest):
         console = self.run_esp(smbios=["io.systemd.stub.kernel-cmdline-extra=rd.break"])
         self.check(console, shown=[fatal(10, "refused: rd.break")], hidden=[UP])
 
+    def addon(self, command_line):
+        stub = (self.product.systemd_boot / "usr/lib/systemd/boot/efi/addonx64.efi.stub").read_bytes()
+        return pe.with_section(stub, ".cmdline", command_line.encode())
+
+    def run_addon(self, addon, row):
+        def tamper(disk, path):
+            disk.esp_folder(f"{path}.extra.d")
+            disk.esp_write(f"{path}.extra.d/extra.addon.efi", addon)
+
+        return self.run_esp(tamper, row)
+
+    def test_E3_unsigned_addon_is_dropped(self):
+        console = self.run_addon(self.addon("rd.break"), "E3")
+        self.check(console, shown=[UP], hidden=["FATAL", "rd[.]break"])
+
+    def test_E4_signed_addon_with_second_digest(self):
+        addon = signed(self.addon("composefs=" + "0123456789abcdef" * 8), self.product.keys)
+        self.check(self.run_addon(addon, "E4"), shown=[fatal(10, "2 composefs args")], hidden=[UP])
+
+    def test_E5_options_of_a_boot_entry_are_ignored(self):
+        def tamper(disk, path):
+            moved = "/EFI/planted.efi"  # else the boot loader would list it by itself, too
+            disk.esp_write(moved, disk.esp_read(path))
+            disk.esp_remove(path)
+            entry = f"title planted\nefi {moved}\noptions planted.token init=/bin/sh\n"
+            disk.esp_folder("/loader")
+            disk.esp_folder("/loader/entries")
+            disk.esp_write("/loader/entries/planted.conf", entry.encode())
+            disk.esp_write("/loader/loader.conf", b"default planted.conf\ntimeout 0\n")
+
+        self.check(self.run_esp(tamper), shown=[UP], hidden=["FATAL", r"planted\.token"])
+
 
 if __name__ == "__main__":
     unittest.main()
