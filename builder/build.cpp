@@ -10,6 +10,7 @@
 #include "builder/disk/disk.hpp"
 #include "builder/embedded/embedded.hpp"
 #include "builder/image/image.hpp"
+#include "builder/initramfs/compress.hpp"
 #include "builder/initramfs/minimal.hpp"
 #include "builder/initramfs/sealed_config.hpp"
 #include "builder/output.hpp"
@@ -71,6 +72,15 @@ KernelModules modules_of(const TreeFiles& files, const std::string& version) {
           }};
 }
 
+/// Compressed if the kernel's own configuration says that it can unpack that.
+Bytes minimal_initramfs(const TreeFiles& files, const std::string& version) {
+  const KernelModules modules = modules_of(files, version);
+  Bytes archive = make_minimal_initramfs(modules, embedded_pivot());
+  auto config = modules.read("config");
+  if (!config) config = files.try_read("/boot/config-" + version);
+  return config && unpacks_zstd(as_text(*config)) ? compress_initramfs(archive) : archive;
+}
+
 Bytes make_initrd(const BuildOptions& options, const TreeFiles& files, const UkiTemplate& uki,
                   const std::string& kernel_version) {
   Bytes initrd;
@@ -80,7 +90,7 @@ Bytes make_initrd(const BuildOptions& options, const TreeFiles& files, const Uki
   };
   for (const std::string& path : uki.initrd_paths) append(read_file(working_directory(), path));
   if (options.initrd == "minimal") {
-    append(make_minimal_initramfs(modules_of(files, kernel_version), embedded_pivot()));
+    append(minimal_initramfs(files, kernel_version));
   } else {
     append(read_file(working_directory(), options.initrd));
   }
@@ -122,6 +132,11 @@ std::vector<Digest> objects_of(const Tree& tree) {
 
 std::string join_cmdline(const std::string& cmdline, const Digest& image) {
   return (cmdline.empty() ? "" : cmdline + " ") + "composefs.digest=" + digest_token_value(image);
+}
+
+/// What keeps gc off the image, below images/refs.
+std::string image_ref(const Release& release) {
+  return "sealroot/" + release.image_id + "/" + release.image_version;
 }
 
 SealedConfig make_sealed_config(const BuildOptions& options, const std::string& cmdline, const Digest& image) {
@@ -178,6 +193,7 @@ DiskLayout make_disk(const BuildOptions& options, const Repository& repository, 
                          .objects = objects,
                          .image = image,
                          .repository_meta = read_file(repository.directory(), "meta.json"),
+                         .image_ref = image_ref(parts.release),
                          .state = &parts.state}};
   spec.root_type = suffix == "aa64" ? root_type_arm64 : root_type_x86_64;
   spec.size_bytes = options.disk_size;
@@ -212,7 +228,7 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
   make_boot_form(source.tree);
   const Bytes image_bytes = make_image(source.tree, ImageFormat::v1);
   const Digest image = repository.add_image(image_bytes);
-  repository.set_image_ref("sealroot/" + parts.release.image_id + "/" + parts.release.image_version, image);
+  repository.set_image_ref(image_ref(parts.release), image);
   const std::vector<Digest> objects = objects_of(source.tree);
 
   progress("assembling and signing the UKI", 0, 0);

@@ -2,7 +2,6 @@
 #include "builder/uki/template.hpp"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <set>
 #include <utility>
@@ -16,7 +15,6 @@ constexpr std::uint64_t max_file_size = 1 << 20;
 constexpr std::string_view blank = " \t\r\n\v\f";
 
 // Where `cmake --install` puts the profiles, and where they are before that.
-constexpr std::array<const char*, 2> profile_directories = {SEALROOT_TEMPLATE_DIR, SEALROOT_TEMPLATE_SOURCE_DIR};
 
 // Keys of ukify that would change the result and that nothing here serves.
 constexpr std::array<std::string_view, 13> unserved_keys = {"DeviceTreeAuto",
@@ -191,19 +189,7 @@ UkiTemplate parse_template(std::string_view text, const std::string& name) {
 }
 
 UkiTemplate load_template(const Fd& directory, const std::string& path) {
-  if (path.find('/') != std::string::npos) {
-    return parse_template(as_text(read_file(directory, path, max_file_size)), path);
-  }
-  const std::string file = path.ends_with(".conf") ? path : path + ".conf";
-  for (const char* const place : profile_directories) {
-    const auto profiles = try_open_at(working_directory(), place, O_DIRECTORY | O_RDONLY);
-    if (!profiles) continue;
-    if (const auto found = try_open_at(*profiles, file, O_RDONLY)) {
-      return parse_template(as_text(read_all(*found, max_file_size)), file);
-    }
-  }
-  throw Error(Fault::missing, "template " + quoted(path) + ": no profile of that name in " + SEALROOT_TEMPLATE_DIR +
-                                  " (a file in the working directory is ./" + file + ")");
+  return parse_template(as_text(read_file(directory, path, max_file_size)), path);
 }
 
 std::string resolve_text(const Fd& directory, const std::string& value) {

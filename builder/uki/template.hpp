@@ -37,7 +37,7 @@ struct UkiTemplate {
 ///           ukify's that is not served
 UkiTemplate parse_template(std::string_view text, const std::string& name);
 
-/// Template by path, or, if `path` has no slash, by name (with or without `.conf`) from the installed profiles.
+/// Template in a file.
 UkiTemplate load_template(const Fd& directory, const std::string& path);
 
 /// The text of a value: itself, or for `@FILE` the file's content.

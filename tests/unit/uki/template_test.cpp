@@ -63,12 +63,9 @@ TEST_CASE("values with @ are read from the file, command lines lose extra blanks
   CHECK_THROWS_WITH(resolve_text(scratch.directory(), "@nothing"), has_text("nothing"));
 }
 
-TEST_CASE("a profile is found by name, a file by a path with a slash") {
+TEST_CASE("a template is read from a file") {
   const Scratch scratch;
   write_new_file(scratch.directory(), "own.conf", as_bytes("[UKI]\nCmdline=own\n"));
   CHECK(load_template(scratch.directory(), "./own.conf").cmdline == "own");
-  const UkiTemplate profile = load_template(scratch.directory(), "default");
-  REQUIRE(profile.cmdline.has_value());
-  CHECK_THAT(*profile.cmdline, has_text("panic="));
-  CHECK_THROWS_WITH(load_template(scratch.directory(), "own"), has_text("no profile of that name"));
+  CHECK_THROWS_WITH(load_template(scratch.directory(), "./none.conf"), has_text("none.conf"));
 }
