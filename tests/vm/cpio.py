@@ -22,16 +22,21 @@ def archive(files, folders=()):
     return packed + bytes(-len(packed) % 512)
 
 
+def _next_entry(data, at):
+    """Name, content and end of the entry at `at`."""
+    size, name_size = (int(data[at + offset : at + offset + 8], 16) for offset in (54, 94))
+    name = data[at + 110 : at + 110 + name_size - 1].decode()
+    start = (at + 110 + name_size + 3) // 4 * 4
+    return name, data[start : start + size], (start + size + 3) // 4 * 4
+
+
 def read(data):
-    """Files of the first archive in `data`: {name: bytes}."""
-    files, at = {}, 0
-    while data[at : at + 6] == b"070701":
-        fields = [int(data[at + 6 + 8 * i : at + 14 + 8 * i], 16) for i in range(13)]
-        size, name_size = fields[6], fields[11]
-        name = data[at + 110 : at + 110 + name_size - 1].decode()
+    """Files of all archives in `data`, one after the other: {name: bytes}, the later wins as in the kernel."""
+    files, at = {}, data.find(b"070701")
+    while at >= 0:
+        name, content, end = _next_entry(data, at)
         if name == "TRAILER!!!":
-            break
-        start = (at + 110 + name_size + 3) // 4 * 4
-        files[name] = data[start : start + size]
-        at = (start + size + 3) // 4 * 4
+            at = data.find(b"070701", end)
+        else:
+            files[name], at = content, end
     return files

@@ -139,6 +139,9 @@ class Disk:
             self.debugfs(f'ea_set -f {content.name} "{path}" {name}')
 
     def folder(self, path):
+        """Makes a folder, in the place of what is there unless it is one already."""
+        if self._kind(path) == "directory":
+            return
         self._remove_if_there(path)
         self.debugfs(f'mkdir "{path}"')
 
@@ -152,16 +155,17 @@ class Disk:
         _run("dd", f"if={content}", f"of={self.path}", "bs=1M", "oflag=seek_bytes", "status=none", f"seek={partition.offset}",
              "conv=notrunc")  # fmt: skip
 
-    def _exists(self, path):
+    def _kind(self, path):
+        """directory, regular, symlink, ...; None if nothing is there."""
         try:
-            return bool(self.inode(path))
-        except (RuntimeError, AttributeError):
-            return False
+            return re.search(r"Type: (\w+)", self.debugfs(f'stat "{path}"')).group(1)
+        except RuntimeError:
+            return None
 
     def _remove_if_there(self, path):
-        if self._exists(path):
-            kind = self.debugfs(f'stat "{path}"')
-            self.debugfs(f'unlink "{path}"' if "Type: directory" in kind else f'rm "{path}"')
+        kind = self._kind(path)
+        if kind:
+            self.debugfs(f'unlink "{path}"' if kind == "directory" else f'rm "{path}"')
 
     # --- ESP ---
 

@@ -150,7 +150,8 @@ class Surroundings(SealedUmlTest):
         etc = f"/state/deploy/{self.sealed.image_digest}/etc"
         def etc_as(plant):  # fmt: skip
             def tamper(disk):
-                disk.debugfs("mkdir /state/deploy", f"mkdir {etc.rpartition('/')[0]}")
+                disk.folder("/state/deploy")
+                disk.folder(etc.rpartition("/")[0])
                 plant(disk)
             return tamper  # fmt: skip
         var = "/state/os/default/var"
