@@ -59,6 +59,9 @@ SourceResult read_tree(const BuildOptions& options, const Repository& repository
     progress("reading " + options.source, done, total);
   };
   SourceResult result = read_source(options.source, source, ingest);
+  std::string& architecture = result.info.config.architecture;
+  if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say
+  if (architecture.empty()) architecture = host_architecture();
   normalise_tree(result.tree, {.keep_user_xattrs = options.keep_user_xattrs});
   return result;
 }
@@ -130,8 +133,11 @@ std::vector<Digest> objects_of(const Tree& tree) {
   return {objects.begin(), objects.end()};
 }
 
+/// The command line to sign. It ends with `--`, behind which the kernel takes nothing for itself: whoever can append to
+/// the line (SMBIOS, boot-chain.md section 3) could otherwise lead the kernel past the initramfs and so past the pivot
+/// with `rdinit=/nowhere root=DISK`.
 std::string join_cmdline(const std::string& cmdline, const Digest& image) {
-  return (cmdline.empty() ? "" : cmdline + " ") + "composefs.digest=" + digest_token_value(image);
+  return (cmdline.empty() ? "" : cmdline + " ") + "composefs.digest=" + digest_token_value(image) + " --";
 }
 
 /// What keeps gc off the image, below images/refs.

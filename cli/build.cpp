@@ -65,7 +65,8 @@ void add_seal_options(CLI::App& command, BuildArguments& arguments) {
       ->check(CLI::IsMember({"reboot", "poweroff"}))
       ->capture_default_str();
   command.add_option("--allow-cmdline", options.allow,
-                     "token that may be appended to the signed\ncommand line; repeatable; NAME=* for any\nvalue");
+                     "token that may be appended to the signed\ncommand line; repeatable; NAME=* for any\nvalue")
+      ->take_all();
 }
 
 void add_output_options(CLI::App& command, BuildArguments& arguments) {
@@ -104,6 +105,7 @@ void run_build(BuildArguments& arguments) {
 void add_build_command(CLI::App& app) {
   auto arguments = std::make_shared<BuildArguments>();
   CLI::App* command = app.add_subcommand("build", "Build a sealed system from a container image, tar or directory");
+  command->option_defaults()->take_last();  // scripts add options to what others gave before
   add_input_options(*command, *arguments);
   add_boot_options(*command, *arguments);
   add_seal_options(*command, *arguments);

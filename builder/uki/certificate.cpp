@@ -124,12 +124,12 @@ Signer Signer::load(const Fd& directory, const std::string& key_path, const std:
   Key key = load_key(directory, key_path);
   std::vector<Certificate> chain = Certificate::load_all(directory, certificate_path);
   if (EVP_PKEY_is_a(key.get(), "RSA") == 0 && EVP_PKEY_is_a(key.get(), "EC") == 0) {
-    throw Error(Fault::usage, "key " + quoted(key_path) + ": neither RSA nor EC; firmware can't check others");
+    throw Error(Fault::malformed, "key " + quoted(key_path) + ": neither RSA nor EC; firmware can't check others");
   }
   EVP_PKEY* certified = X509_get0_pubkey(chain.front().get());
   if (certified == nullptr || EVP_PKEY_eq(key.get(), certified) != 1) {
     ERR_clear_error();
-    throw Error(Fault::usage, "key " + quoted(key_path) + " and certificate " + quoted(certificate_path) +
+    throw Error(Fault::malformed, "key " + quoted(key_path) + " and certificate " + quoted(certificate_path) +
                                   " (" + chain.front().subject() + ") don't belong together");
   }
   return Signer(std::move(key), std::move(chain));

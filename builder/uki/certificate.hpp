@@ -36,8 +36,8 @@ class Signer {
  public:
   /// `key`: PEM or DER file below `directory`, or a `pkcs11:` URI. `certificate`: PEM or DER; if the file holds more
   /// than one, the first belongs to the key and the others are added to the signature.
-  ///   throws  Error{missing, malformed}; Error{usage} if the key is not the one of the certificate, or of a kind
-  ///           that can't sign
+  ///   throws  Error{missing}; Error{malformed}, also if the key is not the one of the certificate, or of a kind that
+  ///           can't sign
   static Signer load(const Fd& directory, const std::string& key, const std::string& certificate);
 
   evp_pkey_st* key() const { return key_.get(); }

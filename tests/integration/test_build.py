@@ -21,7 +21,10 @@ ELSEWHERE = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo", "
 
 
 def run(*command, **options):
-    return subprocess.run([str(part) for part in command], check=True, capture_output=True, **options)
+    done = subprocess.run([str(part) for part in command], check=False, capture_output=True, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{command}: {done.stderr}")
+    return done
 
 
 def content_of(folder):
