@@ -22,21 +22,11 @@ def archive(files, folders=()):
     return packed + bytes(-len(packed) % 512)
 
 
-def _next_entry(data, at):
-    """Name, content and end of the entry at `at`."""
-    size, name_size = (int(data[at + offset : at + offset + 8], 16) for offset in (54, 94))
-    name = data[at + 110 : at + 110 + name_size - 1].decode()
-    start = (at + 110 + name_size + 3) // 4 * 4
-    return name, data[start : start + size], (start + size + 3) // 4 * 4
-
-
-def read(data):
-    """Files of all archives in `data`, one after the other: {name: bytes}, the later wins as in the kernel."""
-    files, at = {}, data.find(b"070701")
-    while at >= 0:
-        name, content, end = _next_entry(data, at)
-        if name == "TRAILER!!!":
-            at = data.find(b"070701", end)
-        else:
-            files[name], at = content, end
-    return files
+def last_file(data, name):
+    """Content of the last file `name` in plain archives of `data`, which may have compressed ones in front."""
+    start = data.rfind(name.encode() + b"\0") - 110
+    if start < 0 or data[start : start + 6] != b"070701":
+        raise ValueError(f"no {name} in a plain archive")
+    size, name_size = (int(data[start + offset : start + offset + 8], 16) for offset in (54, 94))
+    content = (start + 110 + name_size + 3) // 4 * 4
+    return data[content : content + size]

@@ -52,7 +52,7 @@ class SealedUmlTest(BootTest):
         cls.product = product.load()
         cls.sealed = cls.product.sealed()
         cls.initrd = pe.section(cls.sealed.uki.read_bytes(), ".initrd")
-        cls.config = cpio.read(cls.initrd)["sealroot.conf"].decode()
+        cls.config = cpio.last_file(cls.initrd, "sealroot.conf").decode()
         cls.digest_token = "composefs.digest=" + re.search("^digest=(.*)$", cls.config, re.MULTILINE).group(1)
         cls.image = object_path(cls.sealed.image_digest)
 
