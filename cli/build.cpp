@@ -71,7 +71,8 @@ void add_seal_options(CLI::App& command, BuildArguments& arguments) {
 
 void add_output_options(CLI::App& command, BuildArguments& arguments) {
   command.add_flag("--no-disk", arguments.no_disk, "don't make disk.raw");
-  command.add_option("--disk-size", arguments.options.disk_size, "size of disk.raw, with unit K, M, G or T\n(default: what is needed)")
+  command.add_option("--disk-size", arguments.options.disk_size,
+                     "size of disk.raw, with unit K, M, G or T\n(default: what is needed)")
       ->transform(CLI::AsSizeValue(false));
   command.add_flag("--json", arguments.json, "print build.json on stdout");
   command.add_flag("-q,--quiet", arguments.quiet, "no progress on stderr");
@@ -91,7 +92,9 @@ void run_build(BuildArguments& arguments) {
   {
     ProgressPrinter progress(arguments.quiet);
     record = build_image(arguments.options,
-                         [&](const std::string& phase, std::uint64_t done, std::uint64_t total) { progress(phase, done, total); });
+                         [&](const std::string& phase, std::uint64_t done, std::uint64_t total) {
+                           progress(phase, done, total);
+                         });
   }
   if (arguments.json) {
     std::cout << record.dump(2) << '\n';
