@@ -159,8 +159,8 @@ int run_mkcomposefs(int argc, char** argv) {
   const Arguments arguments = parse(argc, argv);
   const ImageFormat image_format = format(arguments);
   const Fd output = arguments.write_image ? open_output(arguments.image) : Fd();
-  const Tree tree =
-      arguments.from_dumpfile ? read_dumpfile(arguments.source) : read_directory_tree(arguments.source, arguments.directory);
+  const Tree tree = arguments.from_dumpfile ? read_dumpfile(arguments.source)
+                                            : read_directory_tree(arguments.source, arguments.directory);
   const Bytes image = make_image(tree, image_format);
   if (output) write_all(output, image);
   if (arguments.print_digest) {

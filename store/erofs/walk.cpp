@@ -62,7 +62,8 @@ class Walk {
     path_ += '/';
     path_ += entry.name;
     const Inode inode = reader_.inode(entry.nid);
-    if (entry.file_type != static_cast<std::uint8_t>(file_type(inode))) throw bad("entry of another type than its inode");
+    const FileType type = file_type(inode);
+    if (entry.file_type != static_cast<std::uint8_t>(type)) throw bad("entry of another type than its inode");
     meet(inode, step.directory, entry.name);
   }
 

@@ -95,7 +95,8 @@ TEST_CASE("images with bits flipped, bytes replaced or parts cut off are read or
       for (unsigned i = 0; i < count; ++i) {
         Bytes bad = image;
         for (std::uint64_t flips = 1 + random() % 4; flips > 0; --flips) {
-          std::uint8_t& byte = bad[random() % (random() % 2 == 0 ? bad.size() : std::min<std::size_t>(bad.size(), 16384))];
+          const std::size_t end = random() % 2 == 0 ? bad.size() : std::min<std::size_t>(bad.size(), 16384);
+          std::uint8_t& byte = bad[random() % end];
           byte = static_cast<std::uint8_t>(random() % 2 == 0 ? random() : byte ^ 1U << random() % 8);
         }
         if (random() % 8 == 0) bad.resize(random() % bad.size());
