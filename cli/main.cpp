@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "sealroot " SEALROOT_VERSION);
   app.require_subcommand(1);
   add_build_command(app);
+  add_digest_command(app);
   try {
     app.parse(argc, argv);
     return 0;
