@@ -7,6 +7,7 @@
 #include "builder/boot/boot_parts.hpp"
 #include "builder/boot/state_tree.hpp"
 #include "builder/boot/tree_files.hpp"
+#include "builder/digest.hpp"
 #include "builder/disk/disk.hpp"
 #include "builder/embedded/embedded.hpp"
 #include "builder/image/image.hpp"
@@ -17,12 +18,10 @@
 #include "builder/profile.hpp"
 #include "builder/record.hpp"
 #include "builder/release.hpp"
-#include "builder/source/source.hpp"
 #include "builder/tree/normalise.hpp"
 #include "builder/uki/assemble.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
-#include "store/ingest.hpp"
 #include "store/repository.hpp"
 
 namespace sealroot {
@@ -41,29 +40,18 @@ struct BootParts {
 
 Repository open_repository(const BuildOptions& options, const OutputFolder& output) {
   if (!options.store) return Repository::create(output.directory(), "composefs", options.algorithm);
-  Repository repository = during("store " + quoted(*options.store),
-                                 [&] { return Repository::open(working_directory(), *options.store); });
-  if (repository.algorithm() != options.algorithm) {
-    throw Error(Fault::usage, "store " + quoted(*options.store) + ": has " +
-                                  std::string(algorithm_name(repository.algorithm())) + " digests; give --digest " +
-                                  std::string(algorithm_name(repository.algorithm())));
-  }
-  return repository;
+  return open_store(*options.store, options.algorithm);
 }
 
 SourceResult read_tree(const BuildOptions& options, const Repository& repository, const BuildProgress& progress) {
-  Ingest ingest(&repository.objects(), options.algorithm, options.threads);
-  SourceOptions source;
-  source.architecture = options.architecture;
-  source.progress = [&](std::uint64_t done, std::uint64_t total) {
-    progress("reading " + options.source, done, total);
-  };
-  SourceResult result = read_source(options.source, source, ingest);
-  std::string& architecture = result.info.config.architecture;
-  if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say
-  if (architecture.empty()) architecture = host_architecture();
-  normalise_tree(result.tree, {.keep_user_xattrs = options.keep_user_xattrs});
-  return result;
+  return read_normalised({.source = options.source,
+                          .algorithm = options.algorithm,
+                          .architecture = options.architecture,
+                          .keep_user_xattrs = options.keep_user_xattrs,
+                          .threads = options.threads},
+                         &repository.objects(), [&](std::uint64_t done, std::uint64_t total) {
+                           progress("reading " + options.source, done, total);
+                         });
 }
 
 /// The modules of one kernel; an image without merged /usr has them in /lib.

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   add_build_command(app);
   add_fsck_command(app);
+  add_digest_command(app);
   try {
     app.parse(argc, argv);
     return 0;

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "builder/digest.hpp"
+
+#include "builder/image/image.hpp"
+#include "builder/tree/normalise.hpp"
+#include "store/core/error.hpp"
+#include "store/ingest.hpp"
+#include "store/verity/verity_hasher.hpp"
+
+namespace sealroot {
+
+namespace {
+
+Repository open_or_create_store(const std::string& path, Algorithm algorithm) {
+  if (try_open_at(working_directory(), path, O_PATH)) return open_store(path, algorithm);
+  return Repository::create(working_directory(), path, algorithm);
+}
+
+}  // namespace
+
+Repository open_store(const std::string& path, Algorithm algorithm) {
+  Repository repository =
+      during("store " + quoted(path), [&] { return Repository::open(working_directory(), path); });
+  if (repository.algorithm() == algorithm) return repository;
+  const std::string name(algorithm_name(repository.algorithm()));
+  throw Error(Fault::usage, "store " + quoted(path) + ": has " + name + " digests; give --digest " + name);
+}
+
+SourceResult read_normalised(const TreeOptions& options, const ObjectStore* store, const ReadProgress& progress) {
+  Ingest ingest(store, options.algorithm, options.threads);
+  SourceResult result =
+      read_source(options.source, {.architecture = options.architecture, .progress = progress}, ingest);
+  std::string& architecture = result.info.config.architecture;
+  if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say
+  if (architecture.empty()) architecture = host_architecture();
+  normalise_tree(result.tree, {.keep_user_xattrs = options.keep_user_xattrs});
+  return result;
+}
+
+DigestResult digest_source(const DigestOptions& options, const ReadProgress& progress) {
+  std::optional<Repository> repository;
+  if (options.store) repository.emplace(open_or_create_store(*options.store, options.tree.algorithm));
+  SourceResult source = read_normalised(options.tree, repository ? &repository->objects() : nullptr, progress);
+  if (options.boot_form) {
+    check_bootable_tree(source.tree);
+    make_boot_form(source.tree);
+  }
+  const Bytes image = make_image(source.tree, ImageFormat::v1);
+  const Digest digest = repository ? repository->add_image(image) : measure_bytes(options.tree.algorithm, image);
+  return {digest, image.size(), std::move(source.info)};
+}
+
+}  // namespace sealroot

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "builder/digest.hpp"
+
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/progress.hpp"
+#include "store/core/digest_text.hpp"
+
+namespace sealroot {
+
+namespace {
+
+struct DigestArguments {
+  DigestOptions options;
+  std::string digest = "sha512";
+  bool plain = false;
+  bool json = false;
+  bool quiet = false;
+};
+
+nlohmann::ordered_json record_of(const DigestArguments& arguments, const DigestResult& result) {
+  const SourceInfo& source = result.source;
+  nlohmann::ordered_json json;
+  json["digest"] = to_hex(result.image);
+  json["algorithm"] = arguments.digest;
+  json["form"] = arguments.plain ? "plain" : "boot";
+  json["size"] = result.image_size_bytes;
+  json["source"] = {{"transport", source.transport}, {"reference", source.reference}};
+  if (source.manifest_digest) json["source"]["manifest"] = source.manifest_digest->text();
+  if (source.archive_digest) json["source"]["archive"] = source.archive_digest->text();
+  return json;
+}
+
+void run_digest(DigestArguments& arguments) {
+  DigestOptions& options = arguments.options;
+  options.tree.algorithm = parse_algorithm(arguments.digest);
+  options.boot_form = !arguments.plain;
+  std::optional<DigestResult> result;
+  {
+    ProgressPrinter progress(arguments.quiet);
+    result = digest_source(options, [&](std::uint64_t done, std::uint64_t total) {
+      progress("reading " + options.tree.source, done, total);
+    });
+  }
+  if (arguments.json) {
+    std::cout << record_of(arguments, *result).dump(2) << '\n';
+  } else {
+    std::cout << to_hex(result->image) << '\n';
+  }
+}
+
+}  // namespace
+
+void add_digest_command(CLI::App& app) {
+  auto arguments = std::make_shared<DigestArguments>();
+  TreeOptions& tree = arguments->options.tree;
+  CLI::App* command = app.add_subcommand("digest", "Print the digest of the image that a source gives");
+  command->option_defaults()->take_last();
+  command->add_option("SOURCE", tree.source, "oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE (- is stdin)\nor dir:DIR")
+      ->required();
+  command->add_option("--store", arguments->options.store,
+                      "put objects and image into this repository,\nwhich is made if it is not there (default:\nwrite nothing)");
+  command->add_option("--digest", arguments->digest, "fs-verity algorithm")
+      ->check(CLI::IsMember({"sha512", "sha256"}))
+      ->capture_default_str();
+  command->add_flag("--plain", arguments->plain, "the tree as it is, with /boot and /sysroot,\ninstead of the form that build seals");
+  command->add_option("--arch", tree.architecture, "platform of an OCI index (default: this\nhost's)");
+  command->add_flag("--keep-user-xattrs", tree.keep_user_xattrs, "keep user.* extended attributes");
+  command->add_option("--threads", tree.threads, "worker threads (default: one a CPU)");
+  command->add_flag("--json", arguments->json, "print a record on stdout");
+  command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");
+  command->callback([arguments] { run_digest(*arguments); });
+}
+
+}  // namespace sealroot
