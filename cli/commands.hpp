@@ -9,5 +9,8 @@ class App;
 namespace sealroot {
 
 void add_build_command(CLI::App& app);
+void add_cat_command(CLI::App& app);
+void add_dump_command(CLI::App& app);
+void add_ls_command(CLI::App& app);
 
 }  // namespace sealroot
