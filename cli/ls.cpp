@@ -33,7 +33,8 @@ void print_json(const Tree& tree, const std::string& path) {
 void run_ls(const LsArguments& arguments) {
   const NamedImage image = open_image(arguments.image.image, arguments.image.store);
   if (arguments.json) return print_json(image.content.tree, arguments.path);
-  list_tree(image.content.tree, arguments.path, [](const Listed& listed) { std::cout << listing_line(listed) << '\n'; });
+  list_tree(image.content.tree, arguments.path,
+            [](const Listed& listed) { std::cout << listing_line(listed) << '\n'; });
 }
 
 }  // namespace
