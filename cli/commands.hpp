@@ -11,5 +11,8 @@ namespace sealroot {
 void add_build_command(CLI::App& app);
 void add_fsck_command(CLI::App& app);
 void add_digest_command(CLI::App& app);
+void add_cat_command(CLI::App& app);
+void add_dump_command(CLI::App& app);
+void add_ls_command(CLI::App& app);
 
 }  // namespace sealroot

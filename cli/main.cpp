@@ -38,8 +38,12 @@ int main(int argc, char** argv) {
   add_build_command(app);
   add_fsck_command(app);
   add_digest_command(app);
+  add_ls_command(app);
+  add_dump_command(app);
+  add_cat_command(app);
   try {
     app.parse(argc, argv);
+    if (!std::cout.flush()) throw Error(Fault::os, "writing to standard output");
     return 0;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : exit_status(Fault::usage);

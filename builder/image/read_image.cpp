@@ -27,6 +27,7 @@ class TreeReader {
  public:
   explicit TreeReader(ByteView image) : reader_(image), node_of_(reader_.nid_limit(), no_node) {
     tree_.nodes.clear();
+    contents_left_ = image.size();
     // A few bytes refer to a shared xattr of 64 KiB; real images stay far below this.
     xattrs_left_ = 64 * std::uint64_t{image.size()} + (std::uint64_t{1} << 24);
   }
@@ -87,12 +88,18 @@ class TreeReader {
     switch (inode.mode & S_IFMT) {
       case S_IFDIR: node.content = Directory{}; break;
       case S_IFREG: node.content = regular_file(inode, orders); break;
-      case S_IFLNK: node.content = Symlink{reader_.content(inode)}; break;
+      case S_IFLNK: node.content = Symlink{content(inode)}; break;
       case S_IFCHR: node.content = DeviceNode{false, inode.rdev()}; break;
       case S_IFBLK: node.content = DeviceNode{true, inode.rdev()}; break;
       case S_IFIFO: node.content = Fifo{}; break;
       default: node.content = Socket{}; break;
     }
+  }
+
+  std::string content(const erofs::Inode& inode) {
+    if (inode.size > contents_left_) throw bad("more contents than the image has room for");
+    contents_left_ -= inode.size;
+    return reader_.content(inode);
   }
 
   RegularFile regular_file(const erofs::Inode& inode, const image::OverlayOrders& orders) {
@@ -101,7 +108,7 @@ class TreeReader {
     const bool in_object = inode.layout == erofs::DataLayout::chunk_based;
     if (in_object != orders.metacopy) throw bad("file that is neither wholly in an object nor wholly in the image");
     if (!in_object) {
-      file.inline_content = reader_.content(inode);
+      file.inline_content = content(inode);
       return file;
     }
     if (file.size == 0) throw bad("empty file in an object");
@@ -185,6 +192,7 @@ class TreeReader {
   std::vector<std::string_view> first_name_;
   std::vector<std::uint32_t> name_count_;
   std::vector<std::uint64_t> stubs_;        // their nids
+  std::uint64_t contents_left_ = 0;
   std::uint64_t xattrs_left_ = 0;
   bool has_hard_links_ = false;
 };

@@ -21,6 +21,9 @@ void check_name(std::string_view name, const std::vector<DirectoryEntry>& before
   if (!before.empty() && before.back().name >= name) throw bad("names out of order at " + quoted(name));
 }
 
+/// LCFS_INLINE_CONTENT_MAX of mkcomposefs; targets of links are shorter.
+constexpr std::uint64_t max_content_size = 5000;
+
 bool is_device(std::uint16_t mode) { return (mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK; }
 
 }  // namespace
@@ -133,6 +136,7 @@ void Reader::entries_of_block(ByteView block, std::vector<DirectoryEntry>& out) 
 
 std::string Reader::content(const Inode& inode) const {
   if (inode.layout == DataLayout::chunk_based) throw bad("content is not in the image");
+  if (inode.size > max_content_size) throw bad("more content in the image than any writer puts there");
   // V2 has contents of more than a block beside the inode as well.
   const bool whole_tail = format_ == ImageFormat::v2 && inode.layout == DataLayout::flat_inline;
   const std::uint64_t tail = inode.layout == DataLayout::flat_plain ? 0

@@ -148,3 +148,18 @@ TEST_CASE("damage is refused with path and reason") {
   CHECK_THROWS_WITH(read_image(ByteView(image).first(100)), has_text("shorter than a block"));
   CHECK_THROWS_WITH(read_image(ByteView(image).first(image.size() - 4096)), has_text("another size"));
 }
+
+TEST_CASE("files that claim each other's bytes don't make a small image large") {
+  std::string text = root_line;
+  for (int i = 0; i < 500; ++i) text += "/f" + std::to_string(i) + " 1 100644 1 0 0 0 1.0 - x -\n";
+  Bytes image = image_of(text);
+  for (std::size_t at = erofs::inodes_offset; at + sizeof(erofs::InodeCompact) <= image.size(); at += erofs::slot_size) {
+    erofs::InodeCompact inode;
+    std::memcpy(&inode, image.data() + at, sizeof(inode));
+    if (inode.i_mode != 0100644 || inode.i_size != 1) continue;
+    inode.i_format = 0;  // in blocks of its own
+    inode.i_size = 4096;
+    std::memcpy(image.data() + at, &inode, sizeof(inode));
+  }
+  CHECK_THROWS_WITH(read_image(image), has_text("more contents than the image has room for"));
+}
