@@ -93,6 +93,14 @@ BootParts collect_boot_parts(const BuildOptions& options, const Profile& profile
                              const ObjectStore& store) {
   const TreeFiles files(source.tree, store);
   const std::string suffix = efi_suffix(source.info.config.architecture);
+  if (profile.uki.efi_arch.value_or(suffix) != suffix) {
+    throw Error(Fault::usage, "EFIArch=" + *profile.uki.efi_arch + " in the profile: the image is for " + suffix);
+  }
+  if (options.initrd == "minimal" && source.info.config.architecture != embedded_architecture()) {
+    throw Error(Fault::usage, "architecture " + quoted(source.info.config.architecture) +
+                                  ": this program's pivot is for " + std::string(embedded_architecture()) +
+                                  "; give an initramfs with --initrd FILE");
+  }
   const auto host_file = [](const std::string& path) {
     return BootFile{"host:" + path, read_file(working_directory(), path)};
   };
@@ -142,11 +150,20 @@ SealedConfig make_sealed_config(const BuildOptions& options, const std::string& 
           .on_failure = options.on_failure};
 }
 
+/// Signs, and checks what came out with the certificate alone, as the firmware will.
+Bytes sign_and_verify(Bytes file, const std::optional<Signer>& signer) {
+  if (!signer || file.empty()) return file;
+  Bytes signed_file = sign_pe(std::move(file), *signer);
+  verify_pe(signed_file, signer->certificate());
+  return signed_file;
+}
+
 UkiParts make_uki_parts(const BuildOptions& options, const Profile& profile, const BootParts& parts,
                         const Digest& image) {
   UkiParts uki;
   uki.stub = parts.stub.content;
-  uki.kernel = parts.kernel.file.content;
+  uki.kernel = profile.uki.sign_kernel.value_or(false) ? sign_and_verify(parts.kernel.file.content, profile.signer)
+                                                       : parts.kernel.file.content;
   uki.cmdline = join_cmdline(profile.cmdline, image);
   uki.initrd = parts.initrd;
   const Bytes config = make_sealed_config_cpio(make_sealed_config(options, uki.cmdline, image));
@@ -161,31 +178,40 @@ UkiParts make_uki_parts(const BuildOptions& options, const Profile& profile, con
   uki.splash = file(profile.uki.splash_path);
   uki.dtb = file(profile.uki.device_tree_path);
   uki.pcrpkey = file(profile.uki.pcr_public_key_path);
+  for (const std::string& path : profile.uki.microcode_paths) {
+    const Bytes microcode = read_file(working_directory(), path);
+    if (!uki.ucode) uki.ucode.emplace();
+    uki.ucode->insert(uki.ucode->end(), microcode.begin(), microcode.end());
+  }
   return uki;
 }
 
-/// Signs, and checks what came out with the certificate alone, as the firmware will.
-Bytes sign_and_verify(Bytes file, const std::optional<Signer>& signer) {
-  if (!signer) return file;
-  Bytes signed_file = sign_pe(std::move(file), *signer);
-  verify_pe(signed_file, signer->certificate());
-  return signed_file;
+/// What has been made when the disk is to be written.
+struct Sealed {
+  Digest image;
+  std::vector<Digest> objects;  // all that the image refers to
+  std::string uki_name;
+  Bytes uki;
+  Bytes boot_loader;
+};
+
+std::vector<EspFile> esp_files(const Sealed& sealed, const std::string& suffix) {
+  // No editor: what it could change is ignored anyway, so it would only mislead.
+  static constexpr std::string_view loader_conf = "timeout 3\neditor no\n";
+  std::string fallback = "BOOT" + suffix;  // the name firmware looks for on a disk it has no entry for
+  for (char& c : fallback) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return {{"EFI/BOOT/" + fallback + ".EFI", sealed.boot_loader},
+          {"EFI/systemd/systemd-boot" + suffix + ".efi", sealed.boot_loader},
+          {"EFI/Linux/" + sealed.uki_name, sealed.uki},
+          {"loader/loader.conf", as_bytes(loader_conf)}};
 }
 
-DiskLayout make_disk(const BuildOptions& options, const Repository& repository, const OutputFolder& output,
-                     const std::vector<Digest>& objects, const Digest& image, const BootParts& parts,
-                     const std::string& uki_name, const Bytes& uki, const Bytes& boot_loader,
-                     const std::string& suffix, const BuildProgress& progress) {
-  static constexpr std::string_view loader_conf = "timeout 3\neditor no\n";
-  std::string fallback_name = "BOOT" + suffix + ".EFI";
-  for (char& c : fallback_name) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  DiskSpec spec{.esp = {{"EFI/BOOT/" + fallback_name, boot_loader},
-                        {"EFI/systemd/systemd-boot" + suffix + ".efi", boot_loader},
-                        {"EFI/Linux/" + uki_name, uki},
-                        {"loader/loader.conf", as_bytes(loader_conf)}},
+DiskLayout make_disk(const BuildOptions& options, const Repository& repository, const BootParts& parts,
+                     const Sealed& sealed, const std::string& suffix, const Fd& file, const BuildProgress& progress) {
+  DiskSpec spec{.esp = esp_files(sealed, suffix),
                 .root = {.store = repository.objects(),
-                         .objects = objects,
-                         .image = image,
+                         .objects = sealed.objects,
+                         .image = sealed.image,
                          .repository_meta = read_file(repository.directory(), "meta.json"),
                          .image_ref = image_ref(parts.release),
                          .state = &parts.state}};
@@ -193,7 +219,6 @@ DiskLayout make_disk(const BuildOptions& options, const Repository& repository, 
   spec.size_bytes = options.disk_size;
   spec.timestamp = parts.release.timestamp;
   spec.threads = options.threads;
-  const Fd file = open_at(output.directory(), "disk.raw", O_RDWR | O_CREAT | O_EXCL, 0644);
   return during("disk.raw", [&] {
     return write_disk(spec, file, [&](std::uint64_t done, std::uint64_t total) {
       progress("writing disk.raw", done, total);
@@ -222,26 +247,27 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
   make_boot_form(source.tree);
   const Bytes image_bytes = make_image(source.tree, ImageFormat::v1);
   const Digest image = repository.add_image(image_bytes);
-  repository.set_image_ref(image_ref(parts.release), image);
-  const std::vector<Digest> objects = objects_of(source.tree);
 
   progress("assembling and signing the UKI", 0, 0);
   const UkiParts uki_parts = make_uki_parts(options, profile, parts, image);
-  const Bytes uki = sign_and_verify(assemble_uki(uki_parts), profile.signer);
-  const std::string uki_name = parts.release.image_id + "_" + parts.release.image_version + ".efi";
-  write_new_file(output.directory(), uki_name, uki);
+  const Sealed sealed{.image = image,
+                      .objects = objects_of(source.tree),
+                      .uki_name = parts.release.image_id + "_" + parts.release.image_version + ".efi",
+                      .uki = sign_and_verify(assemble_uki(uki_parts), profile.signer),
+                      .boot_loader = sign_and_verify(parts.boot_loader.content, profile.signer)};
+  write_new_file(output.directory(), sealed.uki_name, sealed.uki);
 
   BuildRecord record(options, source.info);
-  record.add_image(image, image_bytes.size(), repository.objects(), objects);
-  record.add_uki(uki_name, uki, uki_parts, parts.kernel, parts.stub, profile.signer);
+  record.add_image(image, image_bytes.size(), repository.objects(), sealed.objects);
+  record.add_uki(sealed.uki_name, sealed.uki, uki_parts, parts.kernel, parts.stub, profile.signer);
 
   if (options.disk) {
     progress("writing disk.raw", 0, 0);
-    const Bytes boot_loader = sign_and_verify(parts.boot_loader.content, profile.signer);
-    const DiskLayout layout = make_disk(options, repository, output, objects, image, parts, uki_name, uki, boot_loader,
-                                        suffix, progress);
-    record.add_disk("disk.raw", layout, parts.boot_loader);
+    const Fd file = open_at(output.directory(), "disk.raw", O_RDWR | O_CREAT | O_EXCL, 0644);
+    record.add_disk("disk.raw", make_disk(options, repository, parts, sealed, suffix, file, progress),
+                    parts.boot_loader);
   }
+  repository.set_image_ref(image_ref(parts.release), image);
   write_new_file(output.directory(), "build.json", as_bytes(record.json().dump(2) + "\n"));
   progress("syncing", 0, 0);
   output.commit();

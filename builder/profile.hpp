@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// What the options of a build and the chosen profile of ukify-templates add up to; options win. Everything that can be
-// refused without reading the source is refused here: unknown profile keys, a missing key, a certificate of another key.
+// What the options of a build and the chosen profile of ukify-templates add up to; options win. All that can be refused
+// without reading the source is refused here: unknown profile keys, a missing key, a certificate of another key.
 #pragma once
 
 #include <optional>

@@ -56,7 +56,8 @@ std::string compact_time(std::int64_t timestamp) {
 std::string entry_name(const std::string& value, const std::string& what, const std::string& option) {
   if (is_entry_name(value)) return value;
   throw Error(Fault::usage, what + " " + quoted(value) +
-                                ": a boot entry is named with letters, digits and +_.- only; choose another with " + option);
+                                ": a boot entry is named with letters, digits and +_.- only; choose another with " +
+                                option);
 }
 
 std::string choose_version(const BuildOptions& options, const SourceResult& source, const OsRelease& os_release,
@@ -104,7 +105,8 @@ std::optional<std::int64_t> try_parse_rfc3339(const std::string& text) {
   if (digits(text, 0, 4) < 0 || month_number < 0 || day_number < 0) return std::nullopt;
   const year_month_day date{year{digits(text, 0, 4)}, month{static_cast<unsigned>(month_number)},
                             day{static_cast<unsigned>(day_number)}};
-  if (!date.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return std::nullopt;
+  const bool in_range = hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second <= 60;
+  if (!date.ok() || !in_range) return std::nullopt;
   std::size_t end = 19;
   if (text[end] == '.') {
     const std::size_t after = text.find_first_not_of("0123456789", end + 1);

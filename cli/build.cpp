@@ -26,10 +26,12 @@ struct BuildArguments {
 void add_input_options(CLI::App& command, BuildArguments& arguments) {
   BuildOptions& options = arguments.options;
   command.add_option("SOURCE", options.source,
-                     "oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE (- is stdin)\nor dir:DIR")
+                     "oci:DIR[:TAG], oci-archive:FILE[:TAG],\ntar:FILE (- is stdin) or dir:DIR")
+      ->type_name("")
       ->required();
-  command.add_option("-o,--output", options.output, "folder to make")->required();
-  command.add_option("--store", options.store, "add objects to this repository instead of\nmaking OUTPUT/composefs");
+  command.add_option("-o,--output", options.output, "folder to make")->type_name("DIR")->required();
+  command.add_option("--store", options.store, "add objects to this repository instead of\nmaking OUTPUT/composefs")
+      ->type_name("DIR");
   command.add_option("--digest", arguments.digest, "fs-verity algorithm")
       ->check(CLI::IsMember({"sha512", "sha256"}))
       ->capture_default_str();
@@ -45,8 +47,8 @@ void add_boot_options(CLI::App& command, BuildArguments& arguments) {
   command.add_option("--uki-config", options.uki_config, "profile of ukify-templates, or a file\nif it contains '/'")
       ->capture_default_str();
   command.add_option("--cmdline", options.cmdline, "kernel command line instead of the\nprofile's");
-  command.add_option("--key", options.key, "PEM private key that signs the UKI");
-  command.add_option("--cert", options.certificate, "PEM certificate of that key");
+  command.add_option("--key", options.key, "PEM private key that signs the UKI")->type_name("FILE");
+  command.add_option("--cert", options.certificate, "PEM certificate of that key")->type_name("FILE");
   command.add_flag("--unsigned", options.unsigned_uki, "make a UKI that Secure Boot refuses");
   command.add_option("--image-id", options.image_id, "IMAGE_ID (default: os-release's, or ID)");
   command.add_option("--image-version", options.image_version,
@@ -66,13 +68,17 @@ void add_seal_options(CLI::App& command, BuildArguments& arguments) {
       ->capture_default_str();
   command.add_option("--allow-cmdline", options.allow,
                      "token that may be appended to the signed\ncommand line; repeatable; NAME=* for any\nvalue")
-      ->take_all();
+      ->type_name("TOKEN")
+      ->take_all()
+      ->allow_extra_args(false);
 }
 
 void add_output_options(CLI::App& command, BuildArguments& arguments) {
   command.add_flag("--no-disk", arguments.no_disk, "don't make disk.raw");
-  command.add_option("--disk-size", arguments.options.disk_size, "size of disk.raw, with unit K, M, G or T\n(default: what is needed)")
-      ->transform(CLI::AsSizeValue(false));
+  command.add_option("--disk-size", arguments.options.disk_size,
+                     "size of disk.raw, with unit K, M, G or T\n(default: what is needed)")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("SIZE");
   command.add_flag("--json", arguments.json, "print build.json on stdout");
   command.add_flag("-q,--quiet", arguments.quiet, "no progress on stderr");
 }
@@ -91,7 +97,9 @@ void run_build(BuildArguments& arguments) {
   {
     ProgressPrinter progress(arguments.quiet);
     record = build_image(arguments.options,
-                         [&](const std::string& phase, std::uint64_t done, std::uint64_t total) { progress(phase, done, total); });
+                         [&](const std::string& phase, std::uint64_t done, std::uint64_t total) {
+                           progress(phase, done, total);
+                         });
   }
   if (arguments.json) {
     std::cout << record.dump(2) << '\n';

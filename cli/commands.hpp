@@ -9,6 +9,7 @@ class App;
 namespace sealroot {
 
 void add_build_command(CLI::App& app);
+void add_fsck_command(CLI::App& app);
 void add_digest_command(CLI::App& app);
 
 }  // namespace sealroot

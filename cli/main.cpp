@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // The program `sealroot`: parse, call, print. One file a command.
-#include <clocale>
+#include <cerrno>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -8,15 +8,35 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/other_names.hpp"
 #include "store/core/error.hpp"
 
+using namespace sealroot;
+
+namespace {
+
+int run_other(OtherProgram program, int argc, char** argv) {
+  const std::string prefix = std::string(program_invocation_short_name) + ": ";
+  try {
+    return program(argc, argv);
+  } catch (const Error& error) {
+    std::cerr << (error.fault() == Fault::usage ? "" : prefix) << error.what() << '\n';
+  } catch (const std::exception& error) {
+    std::cerr << prefix << error.what() << '\n';
+  }
+  return 1;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  using namespace sealroot;
+  if (const OtherProgram program = argc > 0 ? other_program(argv[0]) : nullptr) return run_other(program, argc, argv);
   CLI::App app("Turns a container image into an operating system that boots only if every byte is the one signed.",
                "sealroot");
   app.set_version_flag("--version", "sealroot " SEALROOT_VERSION);
   app.require_subcommand(1);
   add_build_command(app);
+  add_fsck_command(app);
   add_digest_command(app);
   try {
     app.parse(argc, argv);

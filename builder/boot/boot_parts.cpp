@@ -71,8 +71,8 @@ Kernel find_kernel(const TreeFiles& files, const std::string& wanted) {
   const auto kernels = kernels_in(files);
   if (kernels.empty()) {
     throw Error(Fault::missing,
-                "no kernel in the image: neither /usr/lib/modules/VERSION/vmlinuz nor /boot/vmlinuz-VERSION; install one "
-                "into the image, or name a file with --kernel");
+                "no kernel in the image: neither /usr/lib/modules/VERSION/vmlinuz nor /boot/vmlinuz-VERSION; "
+                "install one into the image, or name a file with --kernel");
   }
   auto chosen = kernels.begin();
   if (!wanted.empty()) {

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "builder/layer/limits.hpp"
@@ -73,8 +74,8 @@ std::vector<std::string> names_in(const Fd& directory) {
 
 class DirectoryReader {
  public:
-  DirectoryReader(Ingest& ingest, const std::function<void(std::uint64_t)>& progress)
-      : ingest_(ingest), progress_(progress) {}
+  DirectoryReader(Ingest& ingest, const std::function<void(std::uint64_t)>& progress, const DirectoryRules& rules)
+      : ingest_(ingest), progress_(progress), rules_(rules) {}
 
   Layer read(const std::string& path) {
     Layer layer;
@@ -99,24 +100,30 @@ class DirectoryReader {
   void take(const Fd& directory, const std::string& name, const std::string& path, Layer& layer) {
     if (++count_ > max_entry_count) throw bad("more than " + std::to_string(max_entry_count) + " entries");
     if (path.size() > max_entry_path_size) throw bad("path is longer than " + std::to_string(max_entry_path_size) + " bytes");
-    if (name.starts_with(".wh.")) throw bad("has the name of a whiteout, which would hide a file in a container image");
+    if (rules_.refuse_whiteouts && name.starts_with(".wh.")) throw bad("has the name of a whiteout, which would hide a file in a container image");
     const Fd file = open_at(directory, name, O_PATH | O_NOFOLLOW);
     struct stat info{};
     if (::fstat(file.get(), &info) < 0) throw os_error("reading");
-    if (info.st_dev != device_) throw bad("is on another file system; mount points are not followed");
+    if (rules_.one_file_system && info.st_dev != device_) throw bad("is on another file system; mount points are not followed");
     LayerEntry entry = new_entry(path, file, info);
     if (S_ISDIR(info.st_mode)) {
       layer.entries.push_back(std::move(entry));
       walk(open_at(file, ".", O_RDONLY | O_DIRECTORY), path + "/", layer);
       return;
     }
-    const auto [first, is_first] = names_.emplace(info.st_ino, path);
-    if (info.st_nlink > 1 && !is_first) {
-      entry.what = HardLink{first->second};
+    if (const std::string* const first = first_name(info, path)) {
+      entry.what = HardLink{*first};
     } else {
       fill(file, info, std::get<Node>(entry.what), entry.content);
     }
     layer.entries.push_back(std::move(entry));
+  }
+
+  /// The name that `path` is a hard link to, or null.
+  const std::string* first_name(const struct stat& info, const std::string& path) {
+    if (!rules_.hard_links || info.st_nlink < 2) return nullptr;
+    const auto [first, is_first] = names_.emplace(std::pair(info.st_dev, info.st_ino), path);
+    return is_first ? nullptr : &first->second;
   }
 
   /// A directory, until fill() says something else.
@@ -186,7 +193,8 @@ class DirectoryReader {
   Ingest& ingest_;
   const std::function<void(std::uint64_t)>& progress_;
   dev_t device_ = 0;
-  std::map<ino_t, std::string> names_;  // the first name of each inode
+  const DirectoryRules rules_;
+  std::map<std::pair<dev_t, ino_t>, std::string> names_;  // the first name of each inode
   std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(1U << 18);
   std::uint64_t count_ = 0;
   std::uint64_t done_ = 0;
@@ -194,8 +202,9 @@ class DirectoryReader {
 
 }  // namespace
 
-Layer read_directory(const std::string& path, Ingest& ingest, const std::function<void(std::uint64_t)>& progress) {
-  return DirectoryReader(ingest, progress).read(path);
+Layer read_directory(const std::string& path, Ingest& ingest, const std::function<void(std::uint64_t)>& progress,
+                     const DirectoryRules& rules) {
+  return DirectoryReader(ingest, progress, rules).read(path);
 }
 
 }  // namespace sealroot

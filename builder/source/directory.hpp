@@ -11,10 +11,19 @@
 
 namespace sealroot {
 
-/// Walks `path` in byte order of the names, without following links or crossing into other mounts; files with several
-/// names inside become hard links. `progress` is told how many bytes of contents have been read in all.
+/// What a walk over a directory makes of what it meets. mkcomposefs has all of it the other way.
+struct DirectoryRules {
+  bool hard_links = true;        // else each name becomes a file of its own
+  bool one_file_system = true;   // a mount point is an error, else part of the directory
+  bool refuse_whiteouts = true;  // names that would hide a file in a container image
+};
+
+/// Walks `path` in byte order of the names, without following links or (with the usual rules) crossing into other
+/// mounts; files with several names inside become hard links. `progress` is told how many bytes of contents have been
+/// read in all.
 ///   throws   Error naming the file: one that changes while it is read, is of a type that can't be stored, or can't
 ///            be read
-Layer read_directory(const std::string& path, Ingest& ingest, const std::function<void(std::uint64_t)>& progress);
+Layer read_directory(const std::string& path, Ingest& ingest, const std::function<void(std::uint64_t)>& progress,
+                     const DirectoryRules& rules = {});
 
 }  // namespace sealroot

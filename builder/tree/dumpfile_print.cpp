@@ -212,7 +212,8 @@ void append_escaped(std::string& out, std::string_view value, DumpfileField fiel
       default: break;
     }
     const auto code = static_cast<unsigned char>(byte);
-    if (code > 0x20 && code < 0x7f && (byte != '=' || optional)) {
+    const bool plain = byte == ' ' ? field == DumpfileField::listing : code > 0x20 && code < 0x7f;
+    if (plain && (byte != '=' || field != DumpfileField::xattr)) {
       out += byte;
     } else {
       out += "\\x";

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// All names of a repository and where they lead, for those who check or clean it up. Nothing here trusts a symlink:
+// its text is read and followed inside the repository only, never by the kernel.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/core/digest.hpp"
+#include "store/repository.hpp"
+
+namespace sealroot {
+
+/// The two kinds of named objects; `streams` are splitstreams of composefs-rs.
+enum class Category : std::uint8_t { images, streams };
+
+/// One symlink `images/NAME`, `streams/NAME` or one below `images/refs` or `streams/refs`.
+struct RepositoryName {
+  Category category = Category::images;
+  std::string path;                ///< below the repository
+  std::optional<Digest> object{};  ///< that it leads to, there or not; nullopt if it leads nowhere
+  std::string problem{};           ///< why it leads nowhere
+};
+
+struct RepositoryNames {
+  std::vector<RepositoryName> names;       ///< `images/NAME`, `streams/NAME`
+  std::vector<RepositoryName> refs;        ///< what gc keeps
+  std::vector<std::string> leftovers;      ///< symlinks under temporary names
+};
+
+/// Reads them in byte order of their paths. A name that leads nowhere is part of the answer; Error{os} if a directory
+/// can't be read, Error{missing} if there is neither `images` nor `streams`.
+RepositoryNames read_names(const Repository& repository);
+
+}  // namespace sealroot
