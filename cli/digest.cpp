@@ -26,8 +26,7 @@ struct DigestArguments {
 nlohmann::ordered_json record_of(const DigestArguments& arguments, const DigestResult& result) {
   const SourceInfo& source = result.source;
   nlohmann::ordered_json json;
-  json["digest"] = to_hex(result.image);
-  json["algorithm"] = arguments.digest;
+  json["digest"] = arguments.digest + ":" + to_hex(result.image);
   json["form"] = arguments.plain ? "plain" : "boot";
   json["size"] = result.image_size_bytes;
   json["source"] = {{"transport", source.transport}, {"reference", source.reference}};

@@ -94,16 +94,15 @@ class TarReader::Archive {
  public:
   explicit Archive(ReadAhead& stream) : stream_(stream), handle_(archive_read_new()) {
     if (handle_ == nullptr) throw std::bad_alloc();
-    archive_read_support_format_tar(handle_);
-    check(locale_.with([&] { return archive_read_open(handle_, this, nullptr, &Archive::read_chunk, nullptr); }));
+    archive_read_support_format_tar(handle_.get());
+    check(locale_.with([&] { return archive_read_open(handle_.get(), this, nullptr, &Archive::read_chunk, nullptr); }));
   }
-  ~Archive() { archive_read_free(handle_); }
   Archive(const Archive&) = delete;
   Archive& operator=(const Archive&) = delete;
 
   archive_entry* next() {
     archive_entry* entry = nullptr;
-    const int result = locale_.with([&] { return archive_read_next_header(handle_, &entry); });
+    const int result = locale_.with([&] { return archive_read_next_header(handle_.get(), &entry); });
     if (result == ARCHIVE_EOF) {
       read_to_end();
       return nullptr;
@@ -114,12 +113,12 @@ class TarReader::Archive {
       throw Error(Fault::malformed, "tar readers disagree on the number of entries");
     }
     record = framing_.take_record();
-    warning_ = result == ARCHIVE_WARN ? text_or_empty(archive_error_string(handle_)) : std::string{};
+    warning_ = result == ARCHIVE_WARN ? text_or_empty(archive_error_string(handle_.get())) : std::string{};
     return entry;
   }
 
   int read_data(const void** bytes, std::size_t* size, la_int64_t* offset) {
-    const int result = archive_read_data_block(handle_, bytes, size, offset);
+    const int result = archive_read_data_block(handle_.get(), bytes, size, offset);
     if (result != ARCHIVE_EOF) check(result);
     return result;
   }
@@ -172,7 +171,7 @@ class TarReader::Archive {
   void check(int result) {
     if (result == ARCHIVE_OK) return;
     if (failure_) std::rethrow_exception(failure_);
-    throw Error(Fault::malformed, quoted(text_or_empty(archive_error_string(handle_))));
+    throw Error(Fault::malformed, quoted(text_or_empty(archive_error_string(handle_.get()))));
   }
 
   static bool is_utf8(const char* text) {
@@ -180,8 +179,12 @@ class TarReader::Archive {
     return std::mbsrtowcs(nullptr, &text, 0, &state) != static_cast<std::size_t>(-1);
   }
 
+  struct Free {
+    void operator()(archive* handle) const { archive_read_free(handle); }
+  };
+
   ReadAhead& stream_;
-  archive* handle_;
+  std::unique_ptr<archive, Free> handle_;  // the constructor may throw after it is made
   Utf8Locale locale_;
   TarFraming framing_;
   std::exception_ptr failure_;

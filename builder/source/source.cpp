@@ -60,15 +60,17 @@ SourceResult read_tar(const std::string& path, const SourceOptions& options, Ing
   if (end > 0) ::lseek(file.get(), 0, SEEK_SET);
   const std::uint64_t total = end > 0 ? static_cast<std::uint64_t>(end) : 0;
   FileStream raw(std::move(file));
-  BlobHasher hasher(Algorithm::sha256);
+  RewoundStream start(raw);
+  const Compression compression = detect_compression(start.start());
+  std::optional<BlobHasher> hasher;  // of an uncompressed archive the diff ID is its digest: half of the work less
+  if (compression != Compression::none) hasher.emplace(Algorithm::sha256);
   std::uint64_t done = 0;
-  TapStream hashed(raw, [&](ByteView piece) {
-    hasher.update(piece);
+  TapStream input(start, [&](ByteView piece) {
+    if (hasher) hasher->update(piece);
     done += piece.size();
   });
-  RewoundStream input(hashed);
   LayerBudget budget;
-  LayerInput layer = read_layer_input(input, detect_compression(input.start()), Algorithm::sha256,
+  LayerInput layer = read_layer_input(input, compression, Algorithm::sha256,
                                       "archive " + quoted(path), WhiteoutRule::refuse, budget, ingest,
                                       [&](std::uint64_t) {
                                         if (options.progress) options.progress(done, total);
@@ -76,7 +78,7 @@ SourceResult read_tar(const std::string& path, const SourceOptions& options, Ing
   MergedTree merged;
   merged.apply(std::move(layer.layer));
   SourceResult result{std::move(merged).finish(ingest.finish()), {}};
-  result.info.archive_digest = hasher.finish();
+  result.info.archive_digest = hasher ? hasher->finish() : layer.diff_id;
   result.info.layers.push_back({"application/x-tar", *result.info.archive_digest, done, layer.diff_id});
   return result;
 }
