@@ -10,5 +10,6 @@ namespace sealroot {
 
 void add_build_command(CLI::App& app);
 void add_fsck_command(CLI::App& app);
+void add_gc_command(CLI::App& app);
 
 }  // namespace sealroot

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   add_build_command(app);
   add_fsck_command(app);
+  add_gc_command(app);
   try {
     app.parse(argc, argv);
     return 0;

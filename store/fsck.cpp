@@ -13,9 +13,7 @@
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
-#include "store/listing.hpp"
 #include "store/names.hpp"
-#include "store/temporary_name.hpp"
 #include "store/verity/kernel.hpp"
 #include "store/verity/verity_hasher.hpp"
 
@@ -32,38 +30,13 @@ struct ObjectCheck {
   bool sealed = false;
 };
 
-bool is_folder_name(const std::string& name) {
-  return name.size() == 2 && hex_value(name[0]) >= 0 && hex_value(name[1]) >= 0;
-}
-
-/// Notes what has no place in `objects/XX` and returns the rest.
-void list_folder(const Repository& repository, const std::string& folder, FsckReport& report,
-                 std::vector<ObjectCheck>& objects) {
-  const Fd directory = open_beneath(repository.objects().directory(), folder, O_RDONLY | O_DIRECTORY);
-  for (const DirectoryEntry& entry : list_directory(directory)) {
-    const std::string path = folder + "/" + entry.name;
-    const std::optional<Digest> digest = try_parse_object_path(path);
-    if (entry.name.starts_with(temporary_prefix)) {
-      report.leftovers.push_back("objects/" + path);
-    } else if (!digest || digest->algorithm() != repository.algorithm()) {
-      report.damages.push_back({"objects/" + path, "not the name of an object"});
-    } else {
-      objects.push_back({*digest});
-    }
-  }
-}
-
 std::vector<ObjectCheck> list_objects(const Repository& repository, FsckReport& report) {
+  ObjectNames names = read_object_names(repository.objects());
+  report.leftovers = std::move(names.leftovers);
+  for (auto& [path, reason] : names.strangers) report.damages.push_back({std::move(path), std::move(reason)});
   std::vector<ObjectCheck> objects;
-  for (const DirectoryEntry& entry : list_directory(repository.objects().directory())) {
-    if (entry.name.starts_with(temporary_prefix)) {
-      report.leftovers.push_back("objects/" + entry.name);
-    } else if (entry.type != EntryType::directory || !is_folder_name(entry.name)) {
-      report.damages.push_back({"objects/" + entry.name, "not a folder of objects"});
-    } else {
-      list_folder(repository, entry.name, report, objects);
-    }
-  }
+  objects.reserve(names.objects.size());
+  for (const Digest& digest : names.objects) objects.push_back({digest});
   return objects;
 }
 

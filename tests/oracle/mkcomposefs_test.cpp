@@ -4,6 +4,7 @@
 #include <string>
 
 #include "builder/image/image.hpp"
+#include "builder/image/read_image.hpp"
 #include "builder/tree/dumpfile.hpp"
 #include "store/core/fd.hpp"
 #include "tests/catch.hpp"
@@ -82,5 +83,20 @@ TEST_CASE("fsck.erofs finds nothing wrong with images of random trees") {
     const Algorithm algorithm = seed % 2 == 0 ? Algorithm::sha256 : Algorithm::sha512;
     replace_file(scratch, "image", make_image(random_tree(seed, names_for(seed), algorithm), ImageFormat::v1));
     REQUIRE(runs("fsck.erofs " + scratch.path().string() + "/image"));
+  }
+}
+
+TEST_CASE("images of random trees read back so that the same images are made again") {
+  constexpr std::array formats{ImageFormat::v0, ImageFormat::v1, ImageFormat::v2};
+  for (std::uint64_t seed = 1; seed <= seed_count(); ++seed) {
+    CAPTURE(seed);
+    const Algorithm algorithm = seed % 2 == 0 ? Algorithm::sha256 : Algorithm::sha512;
+    const Tree tree = random_tree(seed, names_for(seed), algorithm);
+    for (const ImageFormat format : formats) {
+      const Bytes image = make_image(tree, format);
+      const ReadImage read = read_image(image);
+      REQUIRE(read.format == format);
+      REQUIRE(make_image(read.tree, format) == image);
+    }
   }
 }
