@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
@@ -33,7 +35,7 @@ class Marker {
     while (!pending.empty()) {
       const auto [digest, kind] = pending.back();
       pending.pop_back();
-      if (!walked_.insert(digest).second) continue;
+      if (!walked_.emplace(digest, kind).second) continue;
       live_.insert(digest);
       const Bytes content = repository_.objects().read(digest);
       during("object objects/" + object_path(digest), [&] {
@@ -71,7 +73,7 @@ class Marker {
 
   const Repository& repository_;
   std::map<Digest, Category> categories_;
-  std::set<Digest> walked_;
+  std::set<std::pair<Digest, Category>> walked_;
   std::set<Digest> live_;
 };
 
