@@ -69,6 +69,19 @@ TEST_CASE("gc keeps what refs reach and removes the rest") {
   CHECK(sample.gc().removed_objects == 0);
 }
 
+TEST_CASE("fsck misses the object that an image needs, and a repair brings it back") {
+  const Sample sample;
+  const Sample other;
+  std::filesystem::remove(sample.path / "objects" / object_path(sample.only_new));
+  const FsckReport report = check_repository(sample.repository);
+  REQUIRE(report.damages.size() == 1);
+  CHECK(report.damages[0].path == "images/" + to_hex(sample.newer));
+  CHECK(report.damages[0].reason == "needs object objects/" + object_path(sample.only_new) + ", which is missing");
+  const std::vector<Digest> lost = lost_objects(report);
+  CHECK(restore_objects(sample.repository, lost, contents_of(other.repository, lost)) == 1);
+  CHECK(check_repository(sample.repository).damages.empty());
+}
+
 TEST_CASE("a dry run tells the same and changes nothing") {
   const Sample sample;
   const std::size_t before = sample.file_count();
