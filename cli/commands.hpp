@@ -14,5 +14,6 @@ void add_digest_command(CLI::App& app);
 void add_cat_command(CLI::App& app);
 void add_dump_command(CLI::App& app);
 void add_ls_command(CLI::App& app);
+void add_gc_command(CLI::App& app);
 
 }  // namespace sealroot

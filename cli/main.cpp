@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   add_ls_command(app);
   add_dump_command(app);
   add_cat_command(app);
+  add_gc_command(app);
   try {
     app.parse(argc, argv);
     if (!std::cout.flush()) throw Error(Fault::os, "writing to standard output");

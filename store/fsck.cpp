@@ -13,9 +13,9 @@
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
-#include "store/listing.hpp"
+#include "store/erofs/image_objects.hpp"
 #include "store/names.hpp"
-#include "store/temporary_name.hpp"
+#include "store/splitstream.hpp"
 #include "store/verity/kernel.hpp"
 #include "store/verity/verity_hasher.hpp"
 
@@ -32,38 +32,13 @@ struct ObjectCheck {
   bool sealed = false;
 };
 
-bool is_folder_name(const std::string& name) {
-  return name.size() == 2 && hex_value(name[0]) >= 0 && hex_value(name[1]) >= 0;
-}
-
-/// Notes what has no place in `objects/XX` and returns the rest.
-void list_folder(const Repository& repository, const std::string& folder, FsckReport& report,
-                 std::vector<ObjectCheck>& objects) {
-  const Fd directory = open_beneath(repository.objects().directory(), folder, O_RDONLY | O_DIRECTORY);
-  for (const DirectoryEntry& entry : list_directory(directory)) {
-    const std::string path = folder + "/" + entry.name;
-    const std::optional<Digest> digest = try_parse_object_path(path);
-    if (entry.name.starts_with(temporary_prefix)) {
-      report.leftovers.push_back("objects/" + path);
-    } else if (!digest || digest->algorithm() != repository.algorithm()) {
-      report.damages.push_back({"objects/" + path, "not the name of an object"});
-    } else {
-      objects.push_back({*digest});
-    }
-  }
-}
-
 std::vector<ObjectCheck> list_objects(const Repository& repository, FsckReport& report) {
+  ObjectNames names = read_object_names(repository.objects());
+  report.leftovers = std::move(names.leftovers);
+  for (auto& [path, reason] : names.strangers) report.damages.push_back({std::move(path), std::move(reason)});
   std::vector<ObjectCheck> objects;
-  for (const DirectoryEntry& entry : list_directory(repository.objects().directory())) {
-    if (entry.name.starts_with(temporary_prefix)) {
-      report.leftovers.push_back("objects/" + entry.name);
-    } else if (entry.type != EntryType::directory || !is_folder_name(entry.name)) {
-      report.damages.push_back({"objects/" + entry.name, "not a folder of objects"});
-    } else {
-      list_folder(repository, entry.name, report, objects);
-    }
-  }
+  objects.reserve(names.objects.size());
+  for (const Digest& digest : names.objects) objects.push_back({digest});
   return objects;
 }
 
@@ -124,19 +99,47 @@ void check_objects(const ObjectStore& store, bool must_be_sealed, std::vector<Ob
   work();
 }
 
+/// What an image or splitstream refers to. Bytes under `images` that are no image at all refer to nothing.
+std::vector<Digest> references_of(const ObjectStore& store, const RepositoryName& name) {
+  const Bytes content = store.read(*name.object);
+  if (name.category == Category::streams) {
+    SplitstreamRefs refs = read_splitstream_refs(content, store.algorithm());
+    refs.objects.insert(refs.objects.end(), refs.streams.begin(), refs.streams.end());
+    return refs.objects;
+  }
+  if (!erofs::looks_like_image(content)) return {};
+  const std::set<Digest> objects = erofs::image_objects(content);
+  return {objects.begin(), objects.end()};
+}
+
 void check_names(const Repository& repository, FsckReport& report, const std::vector<ObjectCheck>& objects) {
-  const auto is_there = [&](const Digest& digest) {
+  const auto is_there = [&](const Digest& digest) -> const ObjectCheck* {
     const auto less = [](const ObjectCheck& object, const Digest& other) { return object.digest < other; };
     const auto found = std::lower_bound(objects.begin(), objects.end(), digest, less);
-    return found != objects.end() && found->digest == digest;
+    return found != objects.end() && found->digest == digest ? &*found : nullptr;
+  };
+  const auto check_references = [&](const RepositoryName& name) {
+    try {
+      for (const Digest& digest : references_of(repository.objects(), name)) {
+        if (is_there(digest) != nullptr) continue;
+        report.damages.push_back({name.path, "needs object objects/" + object_path(digest) + ", which is missing", digest});
+      }
+    } catch (const Error& error) {
+      report.damages.push_back({name.path, error.what()});
+    }
   };
   const RepositoryNames names = read_names(repository);
   for (const RepositoryName& name : names.names) {
     ++(name.category == Category::images ? report.image_count : report.stream_count);
     if (!name.object) {
       report.damages.push_back({name.path, name.problem});
-    } else if (!is_there(*name.object)) {
+      continue;
+    }
+    const ObjectCheck* object = is_there(*name.object);
+    if (object == nullptr) {
       report.damages.push_back({name.path, "object objects/" + object_path(*name.object) + " is missing", name.object});
+    } else if (object->reason.empty()) {  // else it is reported as an object
+      check_references(name);
     }
   }
   for (const RepositoryName& ref : names.refs) {

@@ -54,7 +54,7 @@ class NameReader {
     if (!directory) return false;
     for (const DirectoryEntry& entry : list_directory(*directory)) {
       if (entry.name == "refs") continue;
-      if (entry.name.starts_with(temporary_prefix)) {
+      if (is_temporary_name(entry.name)) {
         found.leftovers.push_back(folder_ + "/" + entry.name);
       } else {
         found.names.push_back(read_name(*directory, entry));
@@ -89,7 +89,7 @@ class NameReader {
   void read_refs(const Fd& directory, const std::string& path, int depth, RepositoryNames& found) const {
     for (const DirectoryEntry& entry : list_directory(directory)) {
       const std::string entry_path = path + "/" + entry.name;
-      if (entry.type == EntryType::symlink && entry.name.starts_with(temporary_prefix)) {
+      if (entry.type == EntryType::symlink && is_temporary_name(entry.name)) {
         found.leftovers.push_back(entry_path);
       } else if (entry.type == EntryType::directory && depth < max_ref_depth) {
         const Fd inner = open_beneath(directory, entry.name, O_RDONLY | O_DIRECTORY);

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/core/digest.hpp"
@@ -32,5 +33,14 @@ struct RepositoryNames {
 /// Reads them in byte order of their paths. A name that leads nowhere is part of the answer; Error{os} if a directory
 /// can't be read, Error{missing} if there is neither `images` nor `streams`.
 RepositoryNames read_names(const Repository& repository);
+
+/// The files below `objects`, by their names alone.
+struct ObjectNames {
+  std::vector<Digest> objects;         ///< ascending
+  std::vector<std::string> leftovers;  ///< files under temporary names, below the repository
+  std::vector<std::pair<std::string, std::string>> strangers;  ///< path below the repository, and why it is no object's
+};
+
+ObjectNames read_object_names(const ObjectStore& store);
 
 }  // namespace sealroot

@@ -79,7 +79,7 @@ ContentSource contents_of(const Repository& other, std::vector<Digest> wanted) {
 }
 
 std::size_t restore_objects(const Repository& repository, const std::vector<Digest>& lost, const ContentSource& source) {
-  if (!repository.writable()) throw Error(Fault::os, "repairing the repository: its features allow reading only");
+  repository.require_writable();
   const ObjectStore& store = repository.objects();
   std::vector<SetAside> aside;
   aside.reserve(lost.size());

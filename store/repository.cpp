@@ -123,6 +123,13 @@ void Repository::require_writable() const {
                              " of its meta.json allows this program to read it only");
 }
 
+void Repository::lock_exclusive() const {
+  while (::flock(directory_.get(), LOCK_EX | LOCK_NB) < 0) {
+    if (errno == EWOULDBLOCK) throw Error(Fault::busy, "locking the repository: another program is at work in it");
+    if (errno != EINTR) throw os_error("locking the repository");
+  }
+}
+
 void Repository::sync() const {
   if (::syncfs(directory_.get()) < 0) throw os_error("syncing the repository");
 }

@@ -41,12 +41,17 @@ class Repository {
   /// reach. Error{usage} for a name that is empty, absolute or has `.` or `..` in it.
   void set_image_ref(const std::string& name, const Digest& image) const;
 
+  /// Holds the lock exclusively from now on, as gc must. Error{busy} if anybody else has the repository open.
+  void lock_exclusive() const;
+
+  /// Error{os} names the feature that forbids to change the repository.
+  void require_writable() const;
+
   /// Makes all objects stored so far durable: one syncfs.
   void sync() const;
 
  private:
   Repository(Fd directory, RepositoryMeta meta);
-  void require_writable() const;
 
   Fd directory_;
   RepositoryMeta meta_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace sealroot {
 
@@ -10,5 +11,8 @@ inline constexpr std::string_view temporary_prefix = ".new-";
 
 /// temporary_prefix and 32 random hex digits: two processes never meet.
 std::string temporary_name();
+
+/// Whether temporary_name() can have made `name`.
+bool is_temporary_name(std::string_view name);
 
 }  // namespace sealroot

@@ -10,11 +10,16 @@
 
 namespace sealroot {
 
-/// Why an operation ended. `untrusted` is a digest or signature that does not match.
-enum class Fault { os, usage, malformed, untrusted, missing };
+/// Why an operation ended. `untrusted` is a digest or signature that does not match; `busy`: another program holds the
+/// lock, the same again later may succeed.
+enum class Fault { os, usage, malformed, untrusted, missing, busy };
 
-/// Exit status of a program that ends with `fault`: 2 for wrong usage, 1 for all else.
-constexpr int exit_status(Fault fault) { return fault == Fault::usage ? 2 : 1; }
+/// Exit status of a program that ends with `fault`: 2 for wrong usage, 75 (EX_TEMPFAIL of sysexits.h) for busy, 1 for
+/// all else.
+constexpr int exit_status(Fault fault) {
+  if (fault == Fault::busy) return 75;
+  return fault == Fault::usage ? 2 : 1;
+}
 
 class Error : public std::runtime_error {
  public:

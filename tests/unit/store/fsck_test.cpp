@@ -7,6 +7,7 @@
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
+#include "store/temporary_name.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"
 #include "tests/unit/verity/pattern.hpp"
@@ -127,11 +128,12 @@ TEST_CASE("fsck is not held up or led away by what stands in an object's place")
 TEST_CASE("temporary files are reported, but are no damage") {
   const Sample sample;
   std::filesystem::create_directories(sample.path / "objects/00");
-  std::ofstream(sample.path / "objects/00/.new-1") << "half";
-  std::filesystem::create_symlink("x", sample.path / "images/.new-2");
+  const std::string name = temporary_name();
+  std::ofstream(sample.path / "objects/00" / name) << "half";
+  std::filesystem::create_symlink("x", sample.path / "images" / name);
   const FsckReport report = check_repository(sample.repository);
   CHECK(report.damages.empty());
-  CHECK(report.leftovers == std::vector<std::string>{"images/.new-2", "objects/00/.new-1"});
+  CHECK(report.leftovers == std::vector<std::string>{"images/" + name, "objects/00/" + name});
 }
 
 TEST_CASE("objects are restored from another repository, and only from right bytes") {
