@@ -71,7 +71,8 @@ void check_object(const ObjectStore& store, bool must_be_sealed, ObjectCheck& ob
   }
   const std::optional<Digest> found = measure_by_reading(file, store.algorithm(), !enforced, buffer);
   if (found && *found != object.digest) {
-    throw Error(Fault::untrusted, "its " + std::to_string(object.size_bytes) + " bytes give another digest, " + to_hex(*found));
+    throw Error(Fault::untrusted,
+                "its " + std::to_string(object.size_bytes) + " bytes give another digest, " + to_hex(*found));
   }
   if (!enforced && must_be_sealed) throw Error(Fault::untrusted, "has no fs-verity, though meta.json has");
 }
@@ -122,7 +123,8 @@ void check_names(const Repository& repository, FsckReport& report, const std::ve
     try {
       for (const Digest& digest : references_of(repository.objects(), name)) {
         if (is_there(digest) != nullptr) continue;
-        report.damages.push_back({name.path, "needs object objects/" + object_path(digest) + ", which is missing", digest});
+        const std::string object = "object objects/" + object_path(digest);
+        report.damages.push_back({name.path, "needs " + object + ", which is missing", digest});
       }
     } catch (const Error& error) {
       report.damages.push_back({name.path, error.what()});
@@ -168,7 +170,8 @@ FsckReport check_repository(const Repository& repository, unsigned threads) {
     }
   }
   check_names(repository, report, objects);
-  std::sort(report.damages.begin(), report.damages.end(), [](const Damage& a, const Damage& b) { return a.path < b.path; });
+  std::sort(report.damages.begin(), report.damages.end(),
+            [](const Damage& a, const Damage& b) { return a.path < b.path; });
   std::sort(report.leftovers.begin(), report.leftovers.end());
   return report;
 }

@@ -78,7 +78,8 @@ ContentSource contents_of(const Repository& other, std::vector<Digest> wanted) {
   };
 }
 
-std::size_t restore_objects(const Repository& repository, const std::vector<Digest>& lost, const ContentSource& source) {
+std::size_t restore_objects(const Repository& repository, const std::vector<Digest>& lost,
+                            const ContentSource& source) {
   repository.require_writable();
   const ObjectStore& store = repository.objects();
   std::vector<SetAside> aside;
