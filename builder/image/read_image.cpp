@@ -171,7 +171,8 @@ class TreeReader {
     for (const NodeId id : directories) image::drop_whiteouts_xattrs(tree_[id], marked_opaque);
   }
 
-  /// Only numbers that do not follow from the names are kept; those of directories always must.
+  /// Only numbers that do not follow from the names are kept; those of directories always must, and in V2, whose writer
+  /// counts names, all.
   void settle_link_counts() {
     for (const Node& node : tree_.nodes) {
       if (node.directory() == nullptr) continue;
@@ -182,6 +183,7 @@ class TreeReader {
     for (NodeId id = 0; id < tree_.nodes.size(); ++id) {
       Node& node = tree_[id];
       if (node.directory() != nullptr || node.nlink == name_count_[id]) node.nlink.reset();
+      if (node.nlink && reader_.format() == ImageFormat::v2) throw bad("file with another link count than it has names");
     }
   }
 
