@@ -58,9 +58,8 @@ SourceResult read_tree(const BuildOptions& options, const Repository& repository
 KernelModules modules_of(const TreeFiles& files, const std::string& version) {
   const std::string usual = "/usr/lib/modules/" + version;
   const std::string folder = files.try_resolve(usual) ? usual : "/lib/modules/" + version;
-  return {version, [&files, folder](std::string_view path) {
-            return files.try_read(folder + "/" + std::string(path));
-          }};
+  return {version,
+          [&files, folder](std::string_view path) { return files.try_read(folder + "/" + std::string(path)); }};
 }
 
 /// Compressed if the kernel's own configuration says that it can unpack that.
@@ -137,9 +136,7 @@ std::string join_cmdline(const std::string& cmdline, const Digest& image) {
 }
 
 /// What keeps gc off the image, below images/refs.
-std::string image_ref(const Release& release) {
-  return "sealroot/" + release.image_id + "/" + release.image_version;
-}
+std::string image_ref(const Release& release) { return "sealroot/" + release.image_id + "/" + release.image_version; }
 
 SealedConfig make_sealed_config(const BuildOptions& options, const std::string& cmdline, const Digest& image) {
   return {.digest = image,
@@ -220,9 +217,8 @@ DiskLayout make_disk(const BuildOptions& options, const Repository& repository, 
   spec.timestamp = parts.release.timestamp;
   spec.threads = options.threads;
   return during("disk.raw", [&] {
-    return write_disk(spec, file, [&](std::uint64_t done, std::uint64_t total) {
-      progress("writing disk.raw", done, total);
-    });
+    return write_disk(spec, file,
+                      [&](std::uint64_t done, std::uint64_t total) { progress("writing disk.raw", done, total); });
   });
 }
 

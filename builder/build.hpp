@@ -18,28 +18,28 @@
 namespace sealroot {
 
 struct BuildOptions {
-  std::string source;                    // transport:reference
-  std::string output;                    // folder to make
-  std::optional<std::string> store;      // existing repository to add to; else OUTPUT/composefs is made
+  std::string source;                // transport:reference
+  std::string output;                // folder to make
+  std::optional<std::string> store;  // existing repository to add to; else OUTPUT/composefs is made
   Algorithm algorithm = Algorithm::sha512;
-  std::string architecture;              // OCI name; empty: this host's
-  std::string kernel;                    // see find_kernel()
-  std::string initrd = "minimal";        // or a file
-  std::string uki_config = "default";    // profile name or file
-  std::optional<std::string> cmdline;    // replaces the profile's Cmdline
-  std::optional<std::string> key;        // PEM file; replaces the profile's
+  std::string architecture;            // OCI name; empty: this host's
+  std::string kernel;                  // see find_kernel()
+  std::string initrd = "minimal";      // or a file
+  std::string uki_config = "default";  // profile name or file
+  std::optional<std::string> cmdline;  // replaces the profile's Cmdline
+  std::optional<std::string> key;      // PEM file; replaces the profile's
   std::optional<std::string> certificate;
   bool unsigned_uki = false;
   bool keep_user_xattrs = false;
-  std::string etc = "overlay";           // what the pivot does with /etc, /var and a failed boot: sealed_config.hpp
+  std::string etc = "overlay";  // what the pivot does with /etc, /var and a failed boot: sealed_config.hpp
   std::string var = "bind";
   std::string on_failure = "reboot";
-  std::vector<std::string> allow;        // tokens that may be appended to the signed command line
+  std::vector<std::string> allow;  // tokens that may be appended to the signed command line
   std::optional<std::string> image_id;
   std::optional<std::string> image_version;
   bool disk = true;
-  std::uint64_t disk_size = 0;           // bytes; 0: what is needed
-  unsigned threads = 0;                  // 0: one a CPU
+  std::uint64_t disk_size = 0;  // bytes; 0: what is needed
+  unsigned threads = 0;         // 0: one a CPU
 };
 
 /// Tells what is being done: called once at the start of each phase, then with bytes as they pass (`total` 0 if it is

@@ -19,8 +19,7 @@ Repository open_or_create_store(const std::string& path, Algorithm algorithm) {
 }  // namespace
 
 Repository open_store(const std::string& path, Algorithm algorithm) {
-  Repository repository =
-      during("store " + quoted(path), [&] { return Repository::open(working_directory(), path); });
+  Repository repository = during("store " + quoted(path), [&] { return Repository::open(working_directory(), path); });
   if (repository.algorithm() == algorithm) return repository;
   const std::string name(algorithm_name(repository.algorithm()));
   throw Error(Fault::usage, "store " + quoted(path) + ": has " + name + " digests; give --digest " + name);

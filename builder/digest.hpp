@@ -18,11 +18,11 @@ namespace sealroot {
 
 /// What of a source makes its tree, for all commands that seal one.
 struct TreeOptions {
-  std::string source;        // transport:reference
+  std::string source;  // transport:reference
   Algorithm algorithm = Algorithm::sha512;
   std::string architecture;  // OCI name; empty: this host's
   bool keep_user_xattrs = false;
-  unsigned threads = 0;      // 0: one a CPU
+  unsigned threads = 0;  // 0: one a CPU
 };
 
 /// Called with bytes as they pass; `total` 0 if it is not known.
@@ -34,8 +34,8 @@ SourceResult read_normalised(const TreeOptions& options, const ObjectStore* stor
 
 struct DigestOptions {
   TreeOptions tree;
-  bool boot_form = true;             // as `sealroot build` seals it; else as a container's image
-  std::optional<std::string> store;  // repository for objects and image, made if it is not there; else nothing is written
+  bool boot_form = true;  // as `sealroot build` seals it; else as a container's image
+  std::optional<std::string> store;  // repository to add to, made if it is not there; else nothing is written
 };
 
 struct DigestResult {

@@ -37,8 +37,8 @@ OutputFolder::OutputFolder(const std::string& path) {
   refuse_unless_absent_or_empty(target);
   final_name_ = target.filename().string();
   const std::string parent = target.has_parent_path() ? target.parent_path().string() : ".";
-  parent_ = during("output " + quoted(path),
-                   [&] { return open_at(working_directory(), parent, O_RDONLY | O_DIRECTORY); });
+  parent_ =
+      during("output " + quoted(path), [&] { return open_at(working_directory(), parent, O_RDONLY | O_DIRECTORY); });
 
   std::string name = parent + "/." + final_name_ + ".sealroot-XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) throw os_error("making a folder in " + quoted(parent));

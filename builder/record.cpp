@@ -64,7 +64,7 @@ void BuildRecord::add_image(const Digest& image, std::uint64_t size_bytes, const
                             const std::vector<Digest>& objects) {
   std::uint64_t total_bytes = 0;
   for (const Digest& object : objects) {
-    struct stat info{};
+    struct stat info {};
     if (::fstatat(store.directory().get(), object_path(object).c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) {
       throw os_error("object " + object_path(object));
     }
@@ -94,18 +94,16 @@ void BuildRecord::add_uki(const std::string& name, const Bytes& uki, const UkiPa
 
 void BuildRecord::add_disk(const std::string& name, const DiskLayout& layout, const BootFile& boot_loader) {
   json_["boot_loader"] = file_json(boot_loader);
-  json_["disk"] = {{"file", name},
-                   {"size", layout.size_bytes},
-                   {"uuid", layout.disk_uuid},
-                   {"esp",
-                    {{"offset", layout.esp_offset_bytes},
-                     {"size", layout.esp_size_bytes},
-                     {"uuid", layout.esp_uuid}}},
-                   {"root",
-                    {{"offset", layout.root_offset_bytes},
-                     {"size", layout.root_size_bytes},
-                     {"uuid", layout.root_uuid},
-                     {"file_system_uuid", layout.file_system_uuid}}}};
+  json_["disk"] = {
+      {"file", name},
+      {"size", layout.size_bytes},
+      {"uuid", layout.disk_uuid},
+      {"esp", {{"offset", layout.esp_offset_bytes}, {"size", layout.esp_size_bytes}, {"uuid", layout.esp_uuid}}},
+      {"root",
+       {{"offset", layout.root_offset_bytes},
+        {"size", layout.root_size_bytes},
+        {"uuid", layout.root_uuid},
+        {"file_system_uuid", layout.file_system_uuid}}}};
 }
 
 }  // namespace sealroot

@@ -120,15 +120,14 @@ std::optional<std::int64_t> try_parse_rfc3339(const std::string& text) {
 
 Release make_release(const BuildOptions& options, const UkiTemplate& uki, const SourceResult& source,
                      const TreeFiles& files) {
-  const std::string text =
-      uki.os_release ? resolve_text(working_directory(), *uki.os_release) : read_os_release(files);
+  const std::string text = uki.os_release ? resolve_text(working_directory(), *uki.os_release) : read_os_release(files);
   const OsRelease os_release = OsRelease::parse(text);
   Release release;
   release.timestamp = choose_timestamp(source);
   const auto id = options.image_id ? options.image_id : os_release.find("IMAGE_ID");
   release.image_id = entry_name(id ? *id : os_release.find("ID").value_or("linux"), "image id", "--image-id");
-  release.image_version = entry_name(choose_version(options, source, os_release, release.timestamp), "image version",
-                                     "--image-version");
+  release.image_version =
+      entry_name(choose_version(options, source, os_release, release.timestamp), "image version", "--image-version");
   release.text = os_release_with_image(text, release.image_id, release.image_version);
   return release;
 }

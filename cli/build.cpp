@@ -25,8 +25,8 @@ struct BuildArguments {
 
 void add_input_options(CLI::App& command, BuildArguments& arguments) {
   BuildOptions& options = arguments.options;
-  command.add_option("SOURCE", options.source,
-                     "oci:DIR[:TAG], oci-archive:FILE[:TAG],\ntar:FILE (- is stdin) or dir:DIR")
+  command
+      .add_option("SOURCE", options.source, "oci:DIR[:TAG], oci-archive:FILE[:TAG],\ntar:FILE (- is stdin) or dir:DIR")
       ->type_name("")
       ->required();
   command.add_option("-o,--output", options.output, "folder to make")->type_name("DIR")->required();
@@ -66,8 +66,9 @@ void add_seal_options(CLI::App& command, BuildArguments& arguments) {
   command.add_option("--on-failure", options.on_failure, "what a refused boot does")
       ->check(CLI::IsMember({"reboot", "poweroff"}))
       ->capture_default_str();
-  command.add_option("--allow-cmdline", options.allow,
-                     "token that may be appended to the signed\ncommand line; repeatable; NAME=* for any\nvalue")
+  command
+      .add_option("--allow-cmdline", options.allow,
+                  "token that may be appended to the signed\ncommand line; repeatable; NAME=* for any\nvalue")
       ->type_name("TOKEN")
       ->take_all()
       ->allow_extra_args(false);
@@ -75,8 +76,9 @@ void add_seal_options(CLI::App& command, BuildArguments& arguments) {
 
 void add_output_options(CLI::App& command, BuildArguments& arguments) {
   command.add_flag("--no-disk", arguments.no_disk, "don't make disk.raw");
-  command.add_option("--disk-size", arguments.options.disk_size,
-                     "size of disk.raw, with unit K, M, G or T\n(default: what is needed)")
+  command
+      .add_option("--disk-size", arguments.options.disk_size,
+                  "size of disk.raw, with unit K, M, G or T\n(default: what is needed)")
       ->transform(CLI::AsSizeValue(false))
       ->type_name("SIZE");
   command.add_flag("--json", arguments.json, "print build.json on stdout");
@@ -96,10 +98,9 @@ void run_build(BuildArguments& arguments) {
   nlohmann::ordered_json record;
   {
     ProgressPrinter progress(arguments.quiet);
-    record = build_image(arguments.options,
-                         [&](const std::string& phase, std::uint64_t done, std::uint64_t total) {
-                           progress(phase, done, total);
-                         });
+    record = build_image(arguments.options, [&](const std::string& phase, std::uint64_t done, std::uint64_t total) {
+      progress(phase, done, total);
+    });
   }
   if (arguments.json) {
     std::cout << record.dump(2) << '\n';

@@ -81,7 +81,7 @@ void measure(const std::string& path) {
 /// Those of `objects` that are not below `directory`; without one, all are missing.
 void print_missing(const std::set<std::string>& objects, const Fd& directory) {
   for (const std::string& object : objects) {
-    struct stat info{};
+    struct stat info {};
     const std::string relative = object.substr(std::min(object.find_first_not_of('/'), object.size()));
     const bool there = directory && ::fstatat(directory.get(), relative.c_str(), &info, AT_EMPTY_PATH) == 0;
     if (!there) print(object + "\n");

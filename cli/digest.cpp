@@ -62,12 +62,14 @@ void add_digest_command(CLI::App& app) {
   command->option_defaults()->take_last();
   command->add_option("SOURCE", tree.source, "oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE (- is stdin)\nor dir:DIR")
       ->required();
-  command->add_option("--store", arguments->options.store,
-                      "put objects and image into this repository,\nwhich is made if it is not there (default:\nwrite nothing)");
+  command->add_option(
+      "--store", arguments->options.store,
+      "put objects and image into this repository,\nwhich is made if it is not there (default:\nwrite nothing)");
   command->add_option("--digest", arguments->digest, "fs-verity algorithm")
       ->check(CLI::IsMember({"sha512", "sha256"}))
       ->capture_default_str();
-  command->add_flag("--plain", arguments->plain, "the tree as it is, with /boot and /sysroot,\ninstead of the form that build seals");
+  command->add_flag("--plain", arguments->plain,
+                    "the tree as it is, with /boot and /sysroot,\ninstead of the form that build seals");
   command->add_option("--arch", tree.architecture, "platform of an OCI index (default: this\nhost's)");
   command->add_flag("--keep-user-xattrs", tree.keep_user_xattrs, "keep user.* extended attributes");
   command->add_option("--threads", tree.threads, "worker threads (default: one a CPU)");

@@ -42,11 +42,11 @@ std::size_t repair(const Repository& repository, const FsckReport& report, const
 void print_json(const FsckReport& report, std::size_t restored) {
   nlohmann::ordered_json damages = nlohmann::ordered_json::array();
   for (const Damage& damage : report.damages) damages.push_back({{"path", damage.path}, {"reason", damage.reason}});
-  const nlohmann::ordered_json document = {
-      {"ok", report.damages.empty()},      {"objects", report.object_count}, {"bytes", report.object_bytes},
-      {"sealed", report.sealed_count},     {"images", report.image_count},   {"streams", report.stream_count},
-      {"refs", report.ref_count},          {"restored", restored},           {"damages", damages},
-      {"leftovers", report.leftovers}};
+  const nlohmann::ordered_json document = {{"ok", report.damages.empty()}, {"objects", report.object_count},
+                                           {"bytes", report.object_bytes}, {"sealed", report.sealed_count},
+                                           {"images", report.image_count}, {"streams", report.stream_count},
+                                           {"refs", report.ref_count},     {"restored", restored},
+                                           {"damages", damages},           {"leftovers", report.leftovers}};
   // File names are bytes; JSON is UTF-8.
   std::cout << document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
 }

@@ -10,8 +10,8 @@
 #include <optional>
 #include <string>
 
-#include "builder/source/directory_tree.hpp"
 #include "builder/image/image.hpp"
+#include "builder/source/directory_tree.hpp"
 #include "builder/tree/dumpfile.hpp"
 #include "cli/other_names.hpp"
 #include "store/core/digest_text.hpp"
@@ -23,8 +23,17 @@ namespace sealroot {
 namespace {
 
 enum Option : int {
-  digest_store = 256, use_epoch, skip_devices, skip_xattrs, user_xattrs, print_digest, print_digest_only, from_file,
-  min_version, max_version, threads
+  digest_store = 256,
+  use_epoch,
+  skip_devices,
+  skip_xattrs,
+  user_xattrs,
+  print_digest,
+  print_digest_only,
+  from_file,
+  min_version,
+  max_version,
+  threads
 };
 
 constexpr std::array<option, 12> known_options{{{"digest-store", required_argument, nullptr, digest_store},
@@ -53,21 +62,20 @@ struct Arguments {
 [[noreturn]] void refuse_usage(const std::string& reason, const char* program = nullptr) {
   if (program == nullptr) throw Error(Fault::usage, reason);
   const std::string lines = reason.empty() ? "" : reason + "\n";
-  throw Error(Fault::usage,
-              lines + "Usage: " + program_invocation_short_name +
-                  " [OPTIONS] SOURCE IMAGE\n"
-                  "Options:\n"
-                  "  --digest-store=PATH   Store contents of files in this directory\n"
-                  "  --use-epoch           Make all mtimes zero\n"
-                  "  --skip-devices        Leave out device nodes\n"
-                  "  --skip-xattrs         Leave out extended attributes\n"
-                  "  --user-xattrs         Only keep user.* extended attributes\n"
-                  "  --print-digest        Print the digest of the image\n"
-                  "  --print-digest-only   Print the digest of the image, don't write it\n"
-                  "  --from-file           SOURCE is a dumpfile (- is stdin), not a directory\n"
-                  "  --min-version=N       Lowest format version (default: 0)\n"
-                  "  --max-version=N       Highest format version (default: 1)\n"
-                  "  --threads=N           Worker threads (default: one a CPU)");
+  throw Error(Fault::usage, lines + "Usage: " + program_invocation_short_name +
+                                " [OPTIONS] SOURCE IMAGE\n"
+                                "Options:\n"
+                                "  --digest-store=PATH   Store contents of files in this directory\n"
+                                "  --use-epoch           Make all mtimes zero\n"
+                                "  --skip-devices        Leave out device nodes\n"
+                                "  --skip-xattrs         Leave out extended attributes\n"
+                                "  --user-xattrs         Only keep user.* extended attributes\n"
+                                "  --print-digest        Print the digest of the image\n"
+                                "  --print-digest-only   Print the digest of the image, don't write it\n"
+                                "  --from-file           SOURCE is a dumpfile (- is stdin), not a directory\n"
+                                "  --min-version=N       Lowest format version (default: 0)\n"
+                                "  --max-version=N       Highest format version (default: 1)\n"
+                                "  --threads=N           Worker threads (default: one a CPU)");
 }
 
 long number(const std::string& text, const std::string& what) {
@@ -86,19 +94,43 @@ unsigned thread_count(const std::string& text) {
 void take_option(Arguments& arguments, int found, const char* program) {
   DirectoryTreeOptions& directory = arguments.directory;
   switch (found) {
-    case digest_store: directory.objects = optarg; break;
-    case use_epoch: directory.epoch = true; break;
-    case skip_devices: directory.devices = false; break;
-    case skip_xattrs: directory.xattrs = false; break;
-    case user_xattrs: directory.only_user_xattrs = true; break;
-    case print_digest_only: arguments.write_image = false; [[fallthrough]];
-    case print_digest: arguments.print_digest = true; break;
-    case from_file: arguments.from_dumpfile = true; break;
-    case min_version: arguments.lowest = number(optarg, "min version"); break;
-    case max_version: arguments.highest = number(optarg, "max version"); break;
-    case threads: directory.threads = thread_count(optarg); break;
-    case ':': refuse_usage("option needs a value");
-    default: refuse_usage("", program);
+    case digest_store:
+      directory.objects = optarg;
+      break;
+    case use_epoch:
+      directory.epoch = true;
+      break;
+    case skip_devices:
+      directory.devices = false;
+      break;
+    case skip_xattrs:
+      directory.xattrs = false;
+      break;
+    case user_xattrs:
+      directory.only_user_xattrs = true;
+      break;
+    case print_digest_only:
+      arguments.write_image = false;
+      [[fallthrough]];
+    case print_digest:
+      arguments.print_digest = true;
+      break;
+    case from_file:
+      arguments.from_dumpfile = true;
+      break;
+    case min_version:
+      arguments.lowest = number(optarg, "min version");
+      break;
+    case max_version:
+      arguments.highest = number(optarg, "max version");
+      break;
+    case threads:
+      directory.threads = thread_count(optarg);
+      break;
+    case ':':
+      refuse_usage("option needs a value");
+    default:
+      refuse_usage("", program);
   }
 }
 

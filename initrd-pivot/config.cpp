@@ -89,10 +89,14 @@ std::optional<Reason> parse_line(std::string_view line, Config& config, std::arr
 
 std::string_view state_mode_name(StateMode mode) {
   switch (mode) {
-    case StateMode::overlay: return "overlay";
-    case StateMode::transient: return "transient";
-    case StateMode::bind: return "bind";
-    case StateMode::none: break;
+    case StateMode::overlay:
+      return "overlay";
+    case StateMode::transient:
+      return "transient";
+    case StateMode::bind:
+      return "bind";
+    case StateMode::none:
+      break;
   }
   return "none";
 }

@@ -9,30 +9,53 @@ namespace {
 
 std::string_view known_error(long error) {
   switch (-error) {
-    case ENOENT: return "not found";
-    case ELOOP: return "symlink";
-    case EXDEV: return "mount point or path that leads out";
-    case ENOTDIR: return "not a directory";
-    case EISDIR: return "a directory";
-    case EACCES: return "access denied";
-    case EPERM: return "not permitted";
-    case EIO: return "input/output error";
-    case EINVAL: return "invalid argument";
-    case ENODEV: return "file system unknown to the kernel";
-    case ENOTBLK: return "block device required";
-    case ENODATA: return "not enabled";
+    case ENOENT:
+      return "not found";
+    case ELOOP:
+      return "symlink";
+    case EXDEV:
+      return "mount point or path that leads out";
+    case ENOTDIR:
+      return "not a directory";
+    case EISDIR:
+      return "a directory";
+    case EACCES:
+      return "access denied";
+    case EPERM:
+      return "not permitted";
+    case EIO:
+      return "input/output error";
+    case EINVAL:
+      return "invalid argument";
+    case ENODEV:
+      return "file system unknown to the kernel";
+    case ENOTBLK:
+      return "block device required";
+    case ENODATA:
+      return "not enabled";
     case ENOTTY:
-    case EOPNOTSUPP: return "not supported by the file system";
-    case EROFS: return "read-only file system";
-    case ENOSPC: return "no space left";
-    case EBUSY: return "busy";
-    case ENOMEM: return "out of memory";
-    case ENOEXEC: return "not a program or module";
-    case ENOSYS: return "not supported by the kernel";
-    case EBADMSG: return "damaged";
-    case EUCLEAN: return "damaged file system";
-    case EKEYREJECTED: return "signature refused";
-    default: return {};
+    case EOPNOTSUPP:
+      return "not supported by the file system";
+    case EROFS:
+      return "read-only file system";
+    case ENOSPC:
+      return "no space left";
+    case EBUSY:
+      return "busy";
+    case ENOMEM:
+      return "out of memory";
+    case ENOEXEC:
+      return "not a program or module";
+    case ENOSYS:
+      return "not supported by the kernel";
+    case EBADMSG:
+      return "damaged";
+    case EUCLEAN:
+      return "damaged file system";
+    case EKEYREJECTED:
+      return "signature refused";
+    default:
+      return {};
   }
 }
 

@@ -50,7 +50,7 @@ class Kernel {
   virtual void close(int fd) = 0;
   virtual long read(int fd, std::span<std::uint8_t> into, std::uint64_t offset) = 0;
   virtual long write(int fd, std::string_view text) = 0;
-  virtual long list(int fd, std::span<std::uint8_t> into) = 0;  // getdents64
+  virtual long list(int fd, std::span<std::uint8_t> into) = 0;                   // getdents64
   virtual long status(int directory, const char* path, FileStatus& status) = 0;  // links not followed; "" = the fd
   virtual long make_directory(int directory, const char* path, unsigned mode) = 0;
   virtual long remove(const char* path) = 0;
@@ -66,10 +66,10 @@ class Kernel {
   virtual long fs_set(int fs, const char* key, const char* value) = 0;  // value nullptr: a flag
   virtual long fs_create(int fs) = 0;
   virtual long fs_mount(int fs, std::uint64_t attributes) = 0;
-  virtual long fs_message(int fs, std::span<std::uint8_t> into) = 0;  // next line of the context's own log
-  virtual long clone_mount(int directory, const char* path) = 0;      // detached copy of the mount, not recursive
+  virtual long fs_message(int fs, std::span<std::uint8_t> into) = 0;     // next line of the context's own log
+  virtual long clone_mount(int directory, const char* path) = 0;         // detached copy of the mount, not recursive
   virtual long restrict_mount(int mount, std::uint64_t attributes) = 0;  // also makes it private
-  virtual long attach(int mount, int directory, const char* path) = 0;  // `path` itself must not be a link
+  virtual long attach(int mount, int directory, const char* path) = 0;   // `path` itself must not be a link
   virtual long move(const char* mount_point, int directory, const char* path) = 0;  // the same for an attached mount
   virtual long attach_loop(int control, int file) = 0;  // returns the fd of a read-only loop device over `file`
 

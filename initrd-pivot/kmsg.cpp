@@ -8,8 +8,8 @@
 namespace sealroot {
 
 void Log::open_console() {
-  const int console = static_cast<int>(
-      kernel_.open(Kernel::working_directory, "/dev/console", O_RDWR | O_NOCTTY, PathRule::trusted));
+  const int console =
+      static_cast<int>(kernel_.open(Kernel::working_directory, "/dev/console", O_RDWR | O_NOCTTY, PathRule::trusted));
   if (console >= 3) console_ = console;
   // A number below 3 means that the kernel found no console for standard input and output: the initramfs had no node.
   for (int standard = 0; console >= 0 && console < 3 && standard < 3; ++standard) {

@@ -18,7 +18,8 @@ void describe_etc(const Plan& plan, Lines& lines) {
     case StateMode::bind:
       lines.append("bind    /etc: ").append(plan.state.etc.view()).append(" nosuid,nodev\n");
       break;
-    case StateMode::none: break;
+    case StateMode::none:
+      break;
   }
 }
 

@@ -111,8 +111,7 @@ Path find_root_partition(Boot& boot, const Firmware& firmware) {
     if (findings.disks > 1 || findings.roots > 1) boot.fail(Code::sealed_config, {"ambiguous root"});
     FileStatus ignored;
     // The partition's node appears a moment after the disk's.
-    if (findings.roots == 1 &&
-        boot.kernel.status(Kernel::working_directory, findings.root.c_str(), ignored) >= 0) {
+    if (findings.roots == 1 && boot.kernel.status(Kernel::working_directory, findings.root.c_str(), ignored) >= 0) {
       return findings.root;
     }
   }

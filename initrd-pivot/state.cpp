@@ -75,8 +75,8 @@ void mount_tmpfs(Boot& boot, int mount_point, const char* name) {
 }
 
 void mount_etc_overlay(Boot& boot, int etc, int upper, int work) {
-  const Text<511> options{"lowerdir=", descriptor_path(etc).view(), ",upperdir=", descriptor_path(upper).view(),
-                          ",workdir=", descriptor_path(work).view(), ",", etc_options};
+  const Text<511> options{"lowerdir=", descriptor_path(etc).view(),  ",upperdir=", descriptor_path(upper).view(),
+                          ",workdir=", descriptor_path(work).view(), ",",          etc_options};
   const long result =
       boot.kernel.mount("sealroot-etc", descriptor_path(etc).c_str(), "overlay", state_flags, options.c_str());
   if (result < 0) boot.fail(Code::state, {"state: overlay on /etc"}, result);
@@ -118,12 +118,17 @@ int open_state_directory(Boot& boot, int physical, std::string_view path, bool c
 
 void mount_state(Boot& boot, const Plan& plan, int new_root, int physical) {
   switch (plan.etc) {
-    case StateMode::overlay: mount_persistent_etc(boot, plan, new_root, physical); break;
-    case StateMode::transient: mount_transient_etc(boot, new_root); break;
+    case StateMode::overlay:
+      mount_persistent_etc(boot, plan, new_root, physical);
+      break;
+    case StateMode::transient:
+      mount_transient_etc(boot, new_root);
+      break;
     case StateMode::bind:
       bind_state(boot, open_state_directory(boot, physical, plan.state.etc.view(), false), new_root, "etc");
       break;
-    case StateMode::none: break;
+    case StateMode::none:
+      break;
   }
   if (plan.var == StateMode::bind) {
     bind_state(boot, open_state_directory(boot, physical, plan.state.var.view(), true), new_root, "var");

@@ -64,8 +64,6 @@ using Path = Text<255>;
 using Reason = Text<767>;
 
 /// The path by which mount options can name an open file without looking its name up again.
-inline Path descriptor_path(int fd) {
-  return Path({"/proc/self/fd/"}).append_number(static_cast<std::uint64_t>(fd));
-}
+inline Path descriptor_path(int fd) { return Path({"/proc/self/fd/"}).append_number(static_cast<std::uint64_t>(fd)); }
 
 }  // namespace sealroot

@@ -60,7 +60,7 @@ std::optional<Digest> measure_by_reading(const Fd& file, Algorithm algorithm, bo
 
 void check_object(const ObjectStore& store, bool must_be_sealed, ObjectCheck& object, Bytes& buffer) {
   const Fd file = open_beneath(store.directory(), object_path(object.digest), O_RDONLY | O_NONBLOCK);
-  struct stat info{};
+  struct stat info {};
   if (::fstat(file.get(), &info) < 0) throw os_error("reading its size");
   if (!S_ISREG(info.st_mode)) throw Error(Fault::untrusted, "not a regular file");
   object.size_bytes = static_cast<std::uint64_t>(info.st_size);

@@ -16,7 +16,7 @@
 namespace sealroot {
 
 struct Damage {
-  std::string path;                ///< below the repository
+  std::string path;  ///< below the repository
   std::string reason;
   std::optional<Digest> object{};  ///< the damaged or missing object, which a repair could bring back
 };

@@ -117,7 +117,7 @@ std::vector<Digest> find_dead_objects(const Repository& repository, const std::v
       ++report.kept_objects;
       continue;
     }
-    struct stat info{};
+    struct stat info {};
     const std::string path = object_path(digest);
     if (::fstatat(repository.objects().directory().get(), path.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) {
       throw os_error("reading the size of objects/" + path);

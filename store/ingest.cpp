@@ -43,12 +43,12 @@ class Ingest::Pipeline {
   const ObjectStore* store_;
   Algorithm algorithm_;
 
-  ContentId id_ = 0;                ///< of the next content, or the open one
-  bool open_ = false;               ///< between begin() and end()
-  std::uint64_t size_bytes_ = 0;    ///< announced
+  ContentId id_ = 0;              ///< of the next content, or the open one
+  bool open_ = false;             ///< between begin() and end()
+  std::uint64_t size_bytes_ = 0;  ///< announced
   std::uint64_t written_bytes_ = 0;
 
-  WorkQueue::Buffer batch_;         ///< small contents, each at the start of a block
+  WorkQueue::Buffer batch_;  ///< small contents, each at the start of a block
   std::size_t batch_used_ = 0;
   std::vector<SmallContent> contents_;
 
@@ -60,7 +60,7 @@ class Ingest::Pipeline {
   std::mutex results_mutex_;
   std::vector<Digest> results_;
 
-  WorkQueue queue_;                 ///< last: its threads use all of the above and are joined first
+  WorkQueue queue_;  ///< last: its threads use all of the above and are joined first
 };
 
 ContentId Ingest::Pipeline::begin(std::uint64_t size_bytes) {
@@ -129,11 +129,11 @@ void Ingest::Pipeline::end() {
 
 void Ingest::Pipeline::submit_segment() {
   const std::size_t used = std::exchange(segment_used_, 0);
-  queue_.submit(std::move(segment_), [this, content = large_, id = id_, index = segment_index_++,
-                                      used](const std::uint8_t* buffer) {
-    const std::optional<Digest> digest = content->add_segment(index, ByteView(buffer, used));
-    if (digest) set_result(id, *digest);
-  });
+  queue_.submit(std::move(segment_),
+                [this, content = large_, id = id_, index = segment_index_++, used](const std::uint8_t* buffer) {
+                  const std::optional<Digest> digest = content->add_segment(index, ByteView(buffer, used));
+                  if (digest) set_result(id, *digest);
+                });
 }
 
 void Ingest::Pipeline::submit_batch() {

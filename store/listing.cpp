@@ -26,13 +26,18 @@ EntryType type_of_mode(mode_t mode) {
 /// From the directory itself where it says so; some file systems don't.
 EntryType type_of(const Fd& directory, const dirent& entry) {
   switch (entry.d_type) {
-    case DT_DIR: return EntryType::directory;
-    case DT_REG: return EntryType::regular;
-    case DT_LNK: return EntryType::symlink;
-    case DT_UNKNOWN: break;
-    default: return EntryType::other;
+    case DT_DIR:
+      return EntryType::directory;
+    case DT_REG:
+      return EntryType::regular;
+    case DT_LNK:
+      return EntryType::symlink;
+    case DT_UNKNOWN:
+      break;
+    default:
+      return EntryType::other;
   }
-  struct stat info{};
+  struct stat info {};
   if (::fstatat(directory.get(), entry.d_name, &info, AT_SYMLINK_NOFOLLOW) < 0) {
     throw os_error("reading the type of " + quoted(entry.d_name));
   }

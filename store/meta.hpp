@@ -14,7 +14,7 @@ namespace sealroot {
 
 struct RepositoryMeta {
   Algorithm algorithm = Algorithm::sha512;
-  ImageFormat image_format = ImageFormat::v1;            ///< of images that others add by default; ours are always V1
+  ImageFormat image_format = ImageFormat::v1;             ///< of images that others add by default; ours are always V1
   std::vector<std::string> unknown_read_only_features{};  ///< not empty: the repository may be read, not changed
 };
 

@@ -25,9 +25,9 @@ struct RepositoryName {
 };
 
 struct RepositoryNames {
-  std::vector<RepositoryName> names;       ///< `images/NAME`, `streams/NAME`
-  std::vector<RepositoryName> refs;        ///< what gc keeps
-  std::vector<std::string> leftovers;      ///< symlinks under temporary names
+  std::vector<RepositoryName> names;   ///< `images/NAME`, `streams/NAME`
+  std::vector<RepositoryName> refs;    ///< what gc keeps
+  std::vector<std::string> leftovers;  ///< symlinks under temporary names
 };
 
 /// Reads them in byte order of their paths. A name that leads nowhere is part of the answer; Error{os} if a directory
@@ -36,8 +36,8 @@ RepositoryNames read_names(const Repository& repository);
 
 /// The files below `objects`, by their names alone.
 struct ObjectNames {
-  std::vector<Digest> objects;         ///< ascending
-  std::vector<std::string> leftovers;  ///< files under temporary names, below the repository
+  std::vector<Digest> objects;                                 ///< ascending
+  std::vector<std::string> leftovers;                          ///< files under temporary names, below the repository
   std::vector<std::pair<std::string, std::string>> strangers;  ///< path below the repository, and why it is no object's
 };
 

@@ -84,10 +84,9 @@ void NewObject::seal(const Digest& digest) {
 /// linkat to `path` in the store; errno of a failure, or 0.
 int NewObject::link(const std::string& path) const {
   const int directory = store_.objects_.get();
-  const int result =
-      temporary_name_.empty()
-          ? ::linkat(AT_FDCWD, descriptor_path(file_).c_str(), directory, path.c_str(), AT_SYMLINK_FOLLOW)
-          : ::linkat(directory, temporary_name_.c_str(), directory, path.c_str(), 0);
+  const int result = temporary_name_.empty() ? ::linkat(AT_FDCWD, descriptor_path(file_).c_str(), directory,
+                                                        path.c_str(), AT_SYMLINK_FOLLOW)
+                                             : ::linkat(directory, temporary_name_.c_str(), directory, path.c_str(), 0);
   return result == 0 ? 0 : errno;
 }
 

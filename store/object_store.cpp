@@ -22,7 +22,7 @@ Error wrong_object(const std::string& reason) {
 }
 
 struct stat regular_file_info(const Fd& file) {
-  struct stat info{};
+  struct stat info {};
   if (::fstat(file.get(), &info) < 0) throw os_error("reading its size");
   if (!S_ISREG(info.st_mode)) throw wrong_object("not a regular file");
   return info;

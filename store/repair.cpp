@@ -69,7 +69,7 @@ ContentSource contents_of(const Repository& other, std::vector<Digest> wanted) {
     for (const Digest& digest : wanted) {
       if (!other.objects().contains(digest)) continue;
       const Fd file = other.objects().open(digest);
-      struct stat info{};
+      struct stat info {};
       if (::fstat(file.get(), &info) < 0) throw os_error("reading the size of object objects/" + object_path(digest));
       during("object objects/" + object_path(digest),
              [&] { copy_content(file, static_cast<std::uint64_t>(info.st_size), buffer, ingest); });

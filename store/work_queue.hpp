@@ -52,8 +52,8 @@ class WorkQueue {
   void run(Item item);
 
   std::mutex mutex_;
-  std::condition_variable job_ready_;   ///< for workers: a job is there, or stopping_
-  std::condition_variable job_done_;    ///< for the source: a buffer is free, all is done, or an error is there
+  std::condition_variable job_ready_;  ///< for workers: a job is there, or stopping_
+  std::condition_variable job_done_;   ///< for the source: a buffer is free, all is done, or an error is there
   std::deque<Item> jobs_;
   std::vector<Buffer> free_;
   std::size_t buffers_left_;  ///< that may still be made

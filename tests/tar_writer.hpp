@@ -107,7 +107,8 @@ class TarWriter {
   template <std::size_t size>
   static void octal(std::array<char, size>& field, std::uint64_t value) {
     std::array<char, 24> text{};
-    std::snprintf(text.data(), text.size(), "%0*llo", static_cast<int>(size - 1), static_cast<unsigned long long>(value));
+    std::snprintf(text.data(), text.size(), "%0*llo", static_cast<int>(size - 1),
+                  static_cast<unsigned long long>(value));
     std::memcpy(field.data(), text.data(), size - 1);
     field.back() = '\0';
   }

@@ -35,8 +35,8 @@ class Copier {
     }
     const VerityMetadata metadata = hasher.finish_metadata();
     if (content.file->digest && metadata.digest != *content.file->digest) {
-      throw Error(Fault::untrusted, "object " + to_hex(*content.file->digest) + ": its bytes give the digest " +
-                                        to_hex(metadata.digest));
+      throw Error(Fault::untrusted,
+                  "object " + to_hex(*content.file->digest) + ": its bytes give the digest " + to_hex(metadata.digest));
     }
     if (content.sealed) write_metadata(content, metadata);
   }
@@ -150,8 +150,7 @@ class Queue {
 }  // namespace
 
 void write_contents(const std::vector<Content>& contents, const ObjectStore& store, const Fd& disk,
-                    std::uint64_t offset_bytes, unsigned threads,
-                    const std::function<void(std::uint64_t)>& progress) {
+                    std::uint64_t offset_bytes, unsigned threads, const std::function<void(std::uint64_t)>& progress) {
   Queue queue(contents, progress);
   const auto work = [&] {
     Copier copier(store, disk, offset_bytes);

@@ -34,9 +34,7 @@ std::uint64_t sectors_per_cluster(std::uint64_t size_bytes) {
 }
 
 void check_path(const std::string& path) {
-  const auto fail = [&](const char* reason) {
-    throw Error(Fault::usage, "ESP file " + quoted(path) + ": " + reason);
-  };
+  const auto fail = [&](const char* reason) { throw Error(Fault::usage, "ESP file " + quoted(path) + ": " + reason); };
   std::string component;
   for (const char c : path + "/") {
     if (c == '/') {
@@ -105,11 +103,11 @@ void format(const Fd& disk, std::uint64_t offset_bytes, std::uint64_t size_bytes
   std::string volume_id(8, '0');
   hex_encode(ByteView(uuid).first(4), volume_id.data());
   const std::string first_sector = std::to_string(offset_bytes / sector_bytes);
-  run_program({"mkfs.fat", "dosfstools"},
-              {"--invariant", "-F", "32", "-S", "512", "-s", std::to_string(sectors_per_cluster(size_bytes)), "-i",
-               volume_id, "-n", "ESP", "-h", first_sector, "--offset", first_sector, inherited_path(0),
-               std::to_string(size_bytes / 1024)},
-              {"LC_ALL=C", "TZ=UTC"}, {disk});
+  run_program(
+      {"mkfs.fat", "dosfstools"},
+      {"--invariant", "-F", "32", "-S", "512", "-s", std::to_string(sectors_per_cluster(size_bytes)), "-i", volume_id,
+       "-n", "ESP", "-h", first_sector, "--offset", first_sector, inherited_path(0), std::to_string(size_bytes / 1024)},
+      {"LC_ALL=C", "TZ=UTC"}, {disk});
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "store/core/error.hpp"
@@ -44,7 +45,7 @@ ext2_super_block make_superblock(const Parameters& parameters) {
   super.s_feature_incompat = incompatible_features;
   super.s_feature_ro_compat = read_only_compatible_features;
   super.s_log_groups_per_flex = log2_groups_per_flex;
-  super.s_max_mnt_count = -1;  // no check by count of mounts
+  super.s_max_mnt_count = -1;       // no check by count of mounts
   super.s_errors = EXT2_ERRORS_RO;  // nobody goes on writing to metadata that makes no sense
   super.s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL;
   super.s_flags = EXT2_FLAGS_SIGNED_HASH;  // else e2fsck would choose by the signedness of its host's char
@@ -137,8 +138,7 @@ FileSystem::FileSystem(const Fd& disk, const Parameters& parameters) : timestamp
   if (!own) throw os_error("making the file system");
   ext2_filsys made = nullptr;
   const std::string name = std::to_string(own.release());  // libext2fs closes it
-  check(ext2fs_initialize(name.c_str(), EXT2_FLAG_64BITS, &wanted, unixfd_io_manager, &made),
-        "making the file system");
+  check(ext2fs_initialize(name.c_str(), EXT2_FLAG_64BITS, &wanted, unixfd_io_manager, &made), "making the file system");
   handle_.reset(made);
   made->now = static_cast<time_t>(clock_time(parameters.timestamp));
   identify(*made->super, parameters);
@@ -280,8 +280,8 @@ std::uint64_t needed_block_count(std::uint64_t data_block_count, std::uint32_t u
     const std::uint64_t tables = inodes_per_group * inode_bytes / block_bytes + 2 + 2;  // bitmaps and rounding
     std::uint64_t superblocks = 0;
     for (std::uint64_t group = 0; group < groups; ++group) superblocks += has_superblock(group) ? 1 : 0;
-    total = std::max(before, data_block_count + journal_blocks(total) + groups * tables +
-                                 superblocks * (1 + descriptor_blocks));
+    total = std::max(
+        before, data_block_count + journal_blocks(total) + groups * tables + superblocks * (1 + descriptor_blocks));
     // libext2fs drops a last group that could hold little more than its own tables.
     const std::uint64_t least_group = tables + 1 + descriptor_blocks + 50;
     if (total % blocks_per_group < least_group) total += least_group;

@@ -36,10 +36,10 @@ struct Inode {
   const Metadata* metadata = nullptr;
   std::uint32_t links = 1;
   std::uint64_t size_bytes = 0;
-  bool sealed = false;                // EXT4_VERITY_FL
-  std::vector<Run> runs;              // blocks of regular files, directories and long symbolic links
-  std::string fast_symlink;           // target of a short one
-  std::uint32_t device = 0;           // DeviceNode::rdev
+  bool sealed = false;       // EXT4_VERITY_FL
+  std::vector<Run> runs;     // blocks of regular files, directories and long symbolic links
+  std::string fast_symlink;  // target of a short one
+  std::uint32_t device = 0;  // DeviceNode::rdev
 };
 
 class FileSystem {

@@ -24,13 +24,20 @@ std::uint16_t type_of(const Node& node) {
 
 std::uint8_t entry_type(std::uint16_t type) {
   switch (type) {
-    case S_IFDIR: return EXT2_FT_DIR;
-    case S_IFREG: return EXT2_FT_REG_FILE;
-    case S_IFLNK: return EXT2_FT_SYMLINK;
-    case S_IFBLK: return EXT2_FT_BLKDEV;
-    case S_IFCHR: return EXT2_FT_CHRDEV;
-    case S_IFIFO: return EXT2_FT_FIFO;
-    default: return EXT2_FT_SOCK;
+    case S_IFDIR:
+      return EXT2_FT_DIR;
+    case S_IFREG:
+      return EXT2_FT_REG_FILE;
+    case S_IFLNK:
+      return EXT2_FT_SYMLINK;
+    case S_IFBLK:
+      return EXT2_FT_BLKDEV;
+    case S_IFCHR:
+      return EXT2_FT_CHRDEV;
+    case S_IFIFO:
+      return EXT2_FT_FIFO;
+    default:
+      return EXT2_FT_SOCK;
   }
 }
 
@@ -73,8 +80,7 @@ class RootWriter {
     for (const auto& [name, child] : directory.children) {
       entries.push_back({name, plan_.inode_of[child], entry_type(type_of(plan_.tree[child]))});
     }
-    Bytes blocks =
-        ext4::directory_blocks(planned.number, planned.parent, entries, minimum_directory_blocks(planned));
+    Bytes blocks = ext4::directory_blocks(planned.number, planned.parent, entries, minimum_directory_blocks(planned));
     inode.size_bytes = blocks.size();
     file_system_.allocate(0, blocks.size() / ext4::block_bytes, inode.runs);
     file_system_.write_directory_blocks(planned.number, inode.runs, std::move(blocks));

@@ -265,9 +265,7 @@ std::uint64_t blocks_of(const RootPlan& plan, const PlannedInode& inode) {
 
 }  // namespace
 
-std::uint64_t minimum_directory_blocks(const PlannedInode& inode) {
-  return inode.number == ext4::first_inode ? 4 : 1;
-}
+std::uint64_t minimum_directory_blocks(const PlannedInode& inode) { return inode.number == ext4::first_inode ? 4 : 1; }
 
 RootPlan plan_root(const RootPartition& root, std::int64_t timestamp) {
   RootPlan plan{.algorithm = root.store.algorithm()};

@@ -30,9 +30,9 @@ struct PlannedInode {
 struct RootPlan {
   Algorithm algorithm;
   Tree tree{};
-  std::vector<bool> sealed{};                // by NodeId: regular files that get fs-verity
-  std::vector<PlannedInode> inodes{};        // by number: /, lost+found, the rest depth first, names sorted bytewise
-  std::vector<std::uint32_t> inode_of{};     // by NodeId; 0: no name reaches it
+  std::vector<bool> sealed{};             // by NodeId: regular files that get fs-verity
+  std::vector<PlannedInode> inodes{};     // by number: /, lost+found, the rest depth first, names sorted bytewise
+  std::vector<std::uint32_t> inode_of{};  // by NodeId; 0: no name reaches it
 };
 
 /// Sizes of objects are taken from the store. Error{missing} names an object that isn't there.

@@ -15,13 +15,20 @@ using erofs::block_size;
 
 erofs::FileType file_type(std::uint16_t mode) {
   switch (mode & S_IFMT) {
-    case S_IFDIR: return erofs::FileType::directory;
-    case S_IFCHR: return erofs::FileType::chrdev;
-    case S_IFBLK: return erofs::FileType::blkdev;
-    case S_IFIFO: return erofs::FileType::fifo;
-    case S_IFSOCK: return erofs::FileType::sock;
-    case S_IFLNK: return erofs::FileType::symlink;
-    default: return erofs::FileType::regular;
+    case S_IFDIR:
+      return erofs::FileType::directory;
+    case S_IFCHR:
+      return erofs::FileType::chrdev;
+    case S_IFBLK:
+      return erofs::FileType::blkdev;
+    case S_IFIFO:
+      return erofs::FileType::fifo;
+    case S_IFSOCK:
+      return erofs::FileType::sock;
+    case S_IFLNK:
+      return erofs::FileType::symlink;
+    default:
+      return erofs::FileType::regular;
   }
 }
 
@@ -138,9 +145,8 @@ class Emitter {
     const std::span<const XattrId> ids = plan_.xattrs_of(inode);
     std::uint32_t present = 0;
     for (const XattrId id : ids) present |= name_filter_bit(plan_.xattrs[id]);
-    put_struct(erofs::XattrHeader{.h_name_filter = ~present,
-                                  .h_shared_count = static_cast<std::uint8_t>(inode.shared_count),
-                                  .h_reserved2 = {}});
+    put_struct(erofs::XattrHeader{
+        .h_name_filter = ~present, .h_shared_count = static_cast<std::uint8_t>(inode.shared_count), .h_reserved2 = {}});
     const std::uint64_t base = plan_.inodes_end - block_size * shared_xattrs_block();
     for (const XattrId id : ids.first(inode.shared_count)) {
       put_struct(le32(static_cast<std::uint32_t>((base + plan_.xattrs[id].shared_offset) / erofs::xattr_align)));
@@ -160,10 +166,17 @@ class Emitter {
   void tail_of(const PlannedInode& inode) {
     if (inode.tail_size == 0) return;
     switch (inode.data) {
-      case Data::none: break;
-      case Data::directory: dirents(dirents_after_blocks(inode)); break;
-      case Data::bytes: put(as_bytes(inode.content.substr(inode.content.size() - inode.tail_size))); break;
-      case Data::chunks: null_chunks(inode.tail_size / sizeof(erofs::null_addr)); break;
+      case Data::none:
+        break;
+      case Data::directory:
+        dirents(dirents_after_blocks(inode));
+        break;
+      case Data::bytes:
+        put(as_bytes(inode.content.substr(inode.content.size() - inode.tail_size)));
+        break;
+      case Data::chunks:
+        null_chunks(inode.tail_size / sizeof(erofs::null_addr));
+        break;
     }
   }
 
@@ -171,10 +184,17 @@ class Emitter {
     if (inode.block_count == 0) return;
     position_ = block_size * inode.first_block;
     switch (inode.data) {
-      case Data::none: break;
-      case Data::directory: dirent_blocks(inode); break;
-      case Data::bytes: put(as_bytes(inode.content.substr(0, inode.content.size() - inode.tail_size))); break;
-      case Data::chunks: null_chunks(block_size / sizeof(erofs::null_addr)); break;
+      case Data::none:
+        break;
+      case Data::directory:
+        dirent_blocks(inode);
+        break;
+      case Data::bytes:
+        put(as_bytes(inode.content.substr(0, inode.content.size() - inode.tail_size)));
+        break;
+      case Data::chunks:
+        null_chunks(block_size / sizeof(erofs::null_addr));
+        break;
     }
   }
 

@@ -37,10 +37,9 @@ std::uint64_t share_xattrs(Plan& plan) {
   for (XattrId id = 0; id < plan.xattrs.all().size(); ++id) {
     if (plan.xattrs[id].uses > 1) plan.shared_xattrs.push_back(id);
   }
-  std::sort(plan.shared_xattrs.begin(), plan.shared_xattrs.end(),
-            [&](XattrId left, XattrId right) {
-              return stands_before(plan.format, plan.xattrs[left], plan.xattrs[right]);
-            });
+  std::sort(plan.shared_xattrs.begin(), plan.shared_xattrs.end(), [&](XattrId left, XattrId right) {
+    return stands_before(plan.format, plan.xattrs[left], plan.xattrs[right]);
+  });
   std::uint64_t size = 0;
   for (const XattrId id : plan.shared_xattrs) {
     Xattr& xattr = plan.xattrs.all()[id];
@@ -58,9 +57,8 @@ void place_xattrs(Plan& plan, PlannedInode& inode) {
   XattrId* const first = plan.xattr_ids.data() + inode.first_xattr;
   XattrId* const last = first + inode.xattr_count;
   std::uint16_t shared_left = max_shared_count;
-  XattrId* const local = std::stable_partition(first, last, [&](XattrId id) {
-    return plan.xattrs[id].shared && shared_left > 0 && shared_left-- > 0;
-  });
+  XattrId* const local = std::stable_partition(
+      first, last, [&](XattrId id) { return plan.xattrs[id].shared && shared_left > 0 && shared_left-- > 0; });
   inode.shared_count = static_cast<std::uint16_t>(local - first);
   std::uint64_t size = sizeof(erofs::XattrHeader) + 4 * std::uint64_t{inode.shared_count};
   for (const XattrId* id = local; id != last; ++id) size += plan.xattrs[*id].entry_size();
@@ -106,9 +104,14 @@ void size_chunks(PlannedInode& inode) {
 /// V2 has all contents inline, and one chunk of the largest size. Without a digest it forgets that one.
 void size_data_v2(const Plan& plan, PlannedInode& inode) {
   switch (inode.data) {
-    case Data::none: break;
-    case Data::directory: size_directory(plan, inode); break;
-    case Data::bytes: inode.tail_size = static_cast<std::uint32_t>(inode.size); break;
+    case Data::none:
+      break;
+    case Data::directory:
+      size_directory(plan, inode);
+      break;
+    case Data::bytes:
+      inode.tail_size = static_cast<std::uint32_t>(inode.size);
+      break;
     case Data::chunks:
       inode.chunk_bits = erofs::block_bits + erofs::chunk_format_blkbits_mask;
       inode.tail_size = inode.has_digest ? sizeof(erofs::null_addr) : 0;
@@ -119,16 +122,24 @@ void size_data_v2(const Plan& plan, PlannedInode& inode) {
 void size_data(const Plan& plan, PlannedInode& inode) {
   if (plan.format == ImageFormat::v2) return size_data_v2(plan, inode);
   switch (inode.data) {
-    case Data::none: break;
-    case Data::directory: size_directory(plan, inode); break;
-    case Data::bytes: size_content(inode); break;
-    case Data::chunks: size_chunks(inode); break;
+    case Data::none:
+      break;
+    case Data::directory:
+      size_directory(plan, inode);
+      break;
+    case Data::bytes:
+      size_content(inode);
+      break;
+    case Data::chunks:
+      size_chunks(inode);
+      break;
   }
 }
 
 bool fits_compact(const Plan& plan, const PlannedInode& inode) {
-  return plan.format != ImageFormat::v2 && inode.mtime_seconds == plan.build_time_seconds && inode.mtime_nanoseconds == plan.build_time_nanoseconds &&
-         inode.nlink <= UINT16_MAX && inode.uid <= UINT16_MAX && inode.gid <= UINT16_MAX && inode.size <= UINT32_MAX;
+  return plan.format != ImageFormat::v2 && inode.mtime_seconds == plan.build_time_seconds &&
+         inode.mtime_nanoseconds == plan.build_time_nanoseconds && inode.nlink <= UINT16_MAX &&
+         inode.uid <= UINT16_MAX && inode.gid <= UINT16_MAX && inode.size <= UINT32_MAX;
 }
 
 std::uint64_t to_next_block(std::uint64_t position) { return round_up(position, block_size) - position; }

@@ -47,9 +47,7 @@ struct PlannedInode {
   std::uint64_t position = 0;
 
   std::uint64_t nid() const { return position / erofs::slot_size; }
-  std::uint32_t inode_size() const {
-    return compact ? sizeof(erofs::InodeCompact) : sizeof(erofs::InodeExtended);
-  }
+  std::uint32_t inode_size() const { return compact ? sizeof(erofs::InodeCompact) : sizeof(erofs::InodeExtended); }
 };
 
 struct PlannedDirent {
@@ -65,10 +63,10 @@ struct Plan {
   ImageFormat format;
   // collect
   XattrTable xattrs;
-  std::vector<PlannedInode> inodes;         // in the order of the image, root first
-  std::vector<std::uint32_t> inode_of;      // by NodeId: index into inodes
-  std::vector<PlannedDirent> dirents;       // of all directories, "." and ".." included
-  std::vector<XattrId> xattr_ids;           // of all inodes; layout moves an inode's shared ones to the front
+  std::vector<PlannedInode> inodes;     // in the order of the image, root first
+  std::vector<std::uint32_t> inode_of;  // by NodeId: index into inodes
+  std::vector<PlannedDirent> dirents;   // of all directories, "." and ".." included
+  std::vector<XattrId> xattr_ids;       // of all inodes; layout moves an inode's shared ones to the front
   std::int64_t build_time_seconds = 0;
   std::uint32_t build_time_nanoseconds = 0;
   std::uint32_t composefs_version = 0;

@@ -86,13 +86,27 @@ class TreeReader {
   void fill_content(Node& node, const erofs::Inode& inode, const image::OverlayOrders& orders) {
     if (orders.metacopy && !inode.is(S_IFREG)) throw bad("something else than a file in an object");
     switch (inode.mode & S_IFMT) {
-      case S_IFDIR: node.content = Directory{}; break;
-      case S_IFREG: node.content = regular_file(inode, orders); break;
-      case S_IFLNK: node.content = Symlink{content(inode)}; break;
-      case S_IFCHR: node.content = DeviceNode{false, inode.rdev()}; break;
-      case S_IFBLK: node.content = DeviceNode{true, inode.rdev()}; break;
-      case S_IFIFO: node.content = Fifo{}; break;
-      default: node.content = Socket{}; break;
+      case S_IFDIR:
+        node.content = Directory{};
+        break;
+      case S_IFREG:
+        node.content = regular_file(inode, orders);
+        break;
+      case S_IFLNK:
+        node.content = Symlink{content(inode)};
+        break;
+      case S_IFCHR:
+        node.content = DeviceNode{false, inode.rdev()};
+        break;
+      case S_IFBLK:
+        node.content = DeviceNode{true, inode.rdev()};
+        break;
+      case S_IFIFO:
+        node.content = Fifo{};
+        break;
+      default:
+        node.content = Socket{};
+        break;
     }
   }
 
@@ -183,17 +197,18 @@ class TreeReader {
     for (NodeId id = 0; id < tree_.nodes.size(); ++id) {
       Node& node = tree_[id];
       if (node.directory() != nullptr || node.nlink == name_count_[id]) node.nlink.reset();
-      if (node.nlink && reader_.format() == ImageFormat::v2) throw bad("file with another link count than it has names");
+      if (node.nlink && reader_.format() == ImageFormat::v2)
+        throw bad("file with another link count than it has names");
     }
   }
 
   erofs::Reader reader_;
   Tree tree_;
-  std::vector<NodeId> node_of_;             // by nid
-  std::vector<NodeId> first_directory_;     // by NodeId: of the first name
+  std::vector<NodeId> node_of_;          // by nid
+  std::vector<NodeId> first_directory_;  // by NodeId: of the first name
   std::vector<std::string_view> first_name_;
   std::vector<std::uint32_t> name_count_;
-  std::vector<std::uint64_t> stubs_;        // their nids
+  std::vector<std::uint64_t> stubs_;  // their nids
   std::uint64_t contents_left_ = 0;
   std::uint64_t xattrs_left_ = 0;
   bool has_hard_links_ = false;

@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t text_chunk_size = std::size_t{1} << 18;
 
 std::uint32_t hash_of(std::string_view key, std::string_view value) {
-  return static_cast<std::uint32_t>(std::hash<std::string_view>{}(key) * 31 + std::hash<std::string_view>{}(value));
+  return static_cast<std::uint32_t>(std::hash<std::string_view>{}(key)*31 + std::hash<std::string_view>{}(value));
 }
 
 }  // namespace

@@ -29,8 +29,8 @@ struct KernelModules {
 ///   pivot   static program that becomes /init
 ///   throws  Error{missing}: a required module, or modules.dep; Error{malformed}: a list or module that is damaged
 ///
-/// /modules.load names one module a line in the order of loading, as an absolute path; a `-` in front says that the boot
-/// goes on if it can't be loaded (no such device or processor feature).
+/// /modules.load names one module a line in the order of loading, as an absolute path; a `-` in front says that the
+/// boot goes on if it can't be loaded (no such device or processor feature).
 Bytes make_minimal_initramfs(const KernelModules& modules, ByteView pivot, const std::vector<WantedModule>& wanted);
 
 /// The same with default_modules().

@@ -21,10 +21,12 @@ constexpr std::size_t max_module_size = std::size_t{64} << 20;
 constexpr std::size_t chunk_size = std::size_t{256} << 10;
 constexpr std::uint64_t max_xz_memory = std::uint64_t{128} << 20;
 
-constexpr std::string_view elf_magic = "\x7f"
-                                       "ELF"sv;
-constexpr std::string_view xz_magic = "\xfd"
-                                      "7zXZ\0"sv;
+constexpr std::string_view elf_magic =
+    "\x7f"
+    "ELF"sv;
+constexpr std::string_view xz_magic =
+    "\xfd"
+    "7zXZ\0"sv;
 constexpr std::string_view zstd_magic = "\x28\xb5\x2f\xfd"sv;
 constexpr std::string_view gzip_magic = "\x1f\x8b"sv;
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <map>
 #include <set>
 
@@ -172,17 +173,17 @@ std::vector<WantedModule> default_modules(std::string_view kernel_version) {
   std::vector<WantedModule> wanted = {{"erofs", true}, {"overlay", true}, {"ext4", true}};
   // From 6.12 on erofs mounts a file itself.
   if (is_older_than(kernel_version, 6, 12)) wanted.push_back({"loop", true});
-  for (const char* const name : {
-           // Firmware variables name the disk the machine was booted from.
-           "efivarfs",
-           // Hashes: the generic ones are modules in some kernels, the others use the processor's instructions.
-           "crc32c_generic", "sha256_generic", "sha512_generic", "crc32c_intel", "sha256_ssse3", "sha512_ssse3",
-           "sha2_ce", "sha512_ce",
-           // Virtual machines: KVM, Xen, Hyper-V, VMware.
-           "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "xen_blkfront", "pci_hyperv", "hv_storvsc",
-           "vmw_pvscsi",
-           // Hardware.
-           "sd_mod", "nvme", "ahci", "ata_piix", "xhci_pci", "uas", "usb_storage", "sdhci_pci", "mmc_block"}) {
+  for (const char* const name :
+       {// Firmware variables name the disk the machine was booted from.
+        "efivarfs",
+        // Hashes: the generic ones are modules in some kernels, the others use the processor's instructions.
+        "crc32c_generic", "sha256_generic", "sha512_generic", "crc32c_intel", "sha256_ssse3", "sha512_ssse3", "sha2_ce",
+        "sha512_ce",
+        // Virtual machines: KVM, Xen, Hyper-V, VMware.
+        "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "xen_blkfront", "pci_hyperv", "hv_storvsc",
+        "vmw_pvscsi",
+        // Hardware.
+        "sd_mod", "nvme", "ahci", "ata_piix", "xhci_pci", "uas", "usb_storage", "sdhci_pci", "mmc_block"}) {
     wanted.push_back({name, false});
   }
   return wanted;

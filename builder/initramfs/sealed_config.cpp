@@ -24,7 +24,8 @@ Error bad(std::string_view key, std::string_view value, const std::string& reaso
 }
 
 bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 void check_choice(std::string_view key, std::string_view value, std::initializer_list<std::string_view> choices) {

@@ -71,7 +71,8 @@ std::size_t CheckedBlob::read(std::span<std::uint8_t> out) {
   seen_ += got;
   if (seen_ > size_ || (got == 0 && seen_ != size_)) {
     throw mismatch_.emplace(Fault::untrusted, "blob size mismatch: descriptor says " + std::to_string(size_) +
-                                                  " bytes, blob has " + (seen_ > size_ ? "more" : std::to_string(seen_)));
+                                                  " bytes, blob has " +
+                                                  (seen_ > size_ ? "more" : std::to_string(seen_)));
   }
   hasher_.update(ByteView(out).first(got));
   if (got == 0) {

@@ -35,8 +35,8 @@ class GzipCodec final : public Codec {
     in = in.subspan(static_cast<std::size_t>(state_.next_in - in.data()));
     out = out.subspan(static_cast<std::size_t>(state_.next_out - out.data()));
     if (result != ISAL_DECOMP_OK) {
-      throw Error(Fault::malformed, result == ISAL_INCORRECT_CHECKSUM ? "gzip: checksum does not match the data"
-                                                                       : "gzip: damaged data");
+      throw Error(Fault::malformed,
+                  result == ISAL_INCORRECT_CHECKSUM ? "gzip: checksum does not match the data" : "gzip: damaged data");
     }
     in_member_ = state_.block_state != ISAL_BLOCK_FINISH;
     return in_member_ ? State::running : State::between_members;

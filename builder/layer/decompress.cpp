@@ -99,10 +99,14 @@ bool starts_with(ByteView data, ByteView magic) {
 
 std::string_view compression_name(Compression compression) {
   switch (compression) {
-    case Compression::gzip: return "gzip";
-    case Compression::zstd: return "zstd";
-    case Compression::xz: return "xz";
-    case Compression::none: break;
+    case Compression::gzip:
+      return "gzip";
+    case Compression::zstd:
+      return "zstd";
+    case Compression::xz:
+      return "xz";
+    case Compression::none:
+      break;
   }
   return "none";
 }
@@ -110,18 +114,22 @@ std::string_view compression_name(Compression compression) {
 Compression detect_compression(ByteView start) {
   if (starts_with(start, gzip_magic)) return Compression::gzip;
   if (starts_with(start, xz_magic)) return Compression::xz;
-  const bool skippable = start.size() >= 4 && (start[0] & 0xf0) == 0x50 && start[1] == 0x2a && start[2] == 0x4d &&
-                         start[3] == 0x18;
+  const bool skippable =
+      start.size() >= 4 && (start[0] & 0xf0) == 0x50 && start[1] == 0x2a && start[2] == 0x4d && start[3] == 0x18;
   if (skippable || starts_with(start, zstd_magic)) return Compression::zstd;
   return Compression::none;
 }
 
 std::unique_ptr<ByteStream> decompress(ByteStream& source, Compression compression) {
   switch (compression) {
-    case Compression::gzip: return std::make_unique<DecompressStream>(source, make_gzip_codec(), compression);
-    case Compression::zstd: return std::make_unique<DecompressStream>(source, make_zstd_codec(), compression);
-    case Compression::xz: return std::make_unique<DecompressStream>(source, make_xz_codec(), compression);
-    case Compression::none: break;
+    case Compression::gzip:
+      return std::make_unique<DecompressStream>(source, make_gzip_codec(), compression);
+    case Compression::zstd:
+      return std::make_unique<DecompressStream>(source, make_zstd_codec(), compression);
+    case Compression::xz:
+      return std::make_unique<DecompressStream>(source, make_xz_codec(), compression);
+    case Compression::none:
+      break;
   }
   return std::make_unique<PlainStream>(source);
 }

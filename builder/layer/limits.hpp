@@ -14,9 +14,9 @@ inline constexpr std::size_t max_layer_count = 127;
 inline constexpr unsigned max_index_depth = 4;
 
 inline constexpr std::uint64_t max_entry_count = 1'000'000;  // of all layers together
-inline constexpr std::size_t max_entry_name_size = 255;            // NAME_MAX
-inline constexpr std::size_t max_entry_path_size = 4096;           // PATH_MAX; bounds the depth too
-inline constexpr std::size_t max_entry_link_size = 4095;        // what symlink(2) takes
+inline constexpr std::size_t max_entry_name_size = 255;      // NAME_MAX
+inline constexpr std::size_t max_entry_path_size = 4096;     // PATH_MAX; bounds the depth too
+inline constexpr std::size_t max_entry_link_size = 4095;     // what symlink(2) takes
 inline constexpr std::size_t max_xattr_name_size = 255;      // XATTR_NAME_MAX
 inline constexpr std::size_t max_xattr_value_size = 65536;   // XATTR_SIZE_MAX
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -146,8 +147,7 @@ class ReadAhead::Ring {
   std::thread filling_;
 };
 
-ReadAhead::ReadAhead(ByteStream& source, std::optional<Algorithm> hash)
-    : ring_(std::make_unique<Ring>(source, hash)) {}
+ReadAhead::ReadAhead(ByteStream& source, std::optional<Algorithm> hash) : ring_(std::make_unique<Ring>(source, hash)) {}
 
 ReadAhead::~ReadAhead() = default;
 

@@ -113,11 +113,21 @@ class LayerReader {
   void fill_node(const TarEntry& entry, Node& node, std::optional<ContentId>& content) {
     node.metadata = entry.metadata;
     switch (entry.type) {
-      case TarEntry::Type::directory: node.content = Directory{}; break;
-      case TarEntry::Type::fifo: node.content = Fifo{}; break;
-      case TarEntry::Type::character_device: node.content = DeviceNode{false, entry.rdev}; break;
-      case TarEntry::Type::block_device: node.content = DeviceNode{true, entry.rdev}; break;
-      case TarEntry::Type::symlink: node.content = symlink(entry); break;
+      case TarEntry::Type::directory:
+        node.content = Directory{};
+        break;
+      case TarEntry::Type::fifo:
+        node.content = Fifo{};
+        break;
+      case TarEntry::Type::character_device:
+        node.content = DeviceNode{false, entry.rdev};
+        break;
+      case TarEntry::Type::block_device:
+        node.content = DeviceNode{true, entry.rdev};
+        break;
+      case TarEntry::Type::symlink:
+        node.content = symlink(entry);
+        break;
       default:
         node.content.emplace<RegularFile>().size = entry.size;
         content = read_content(*node.regular());

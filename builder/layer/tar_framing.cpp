@@ -55,7 +55,8 @@ void TarFraming::feed(ByteView data) {
 
 void TarFraming::finish() const {
   if (expect_ == Expect::only_zeros) return;
-  if (expect_ == Expect::header && filled_ == 0) throw bad("archive is cut: no end mark at offset " + std::to_string(offset_));
+  if (expect_ == Expect::header && filled_ == 0)
+    throw bad("archive is cut: no end mark at offset " + std::to_string(offset_));
   throw bad("archive is cut at offset " + std::to_string(offset_));
 }
 

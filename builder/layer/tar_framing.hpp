@@ -51,11 +51,11 @@ class TarFraming {
 
   Expect expect_ = Expect::header;
   Block block_{};
-  std::size_t filled_ = 0;      // bytes of block_
-  std::uint64_t left_ = 0;      // bytes of data or extension still to come, padding included
-  std::uint64_t offset_ = 0;    // of the next byte
+  std::size_t filled_ = 0;    // bytes of block_
+  std::uint64_t left_ = 0;    // bytes of data or extension still to come, padding included
+  std::uint64_t offset_ = 0;  // of the next byte
   std::uint64_t header_offset_ = 0;
-  std::string extension_;       // body of an 'x', 'g', 'L' or 'K' record
+  std::string extension_;  // body of an 'x', 'g', 'L' or 'K' record
   std::uint64_t extension_size_ = 0;
   char extension_type_ = 0;
   std::uint64_t extensions_of_entry_ = 0;
@@ -64,7 +64,7 @@ class TarFraming {
   bool has_pax_ = false;
   std::string long_path_;
   std::string long_link_;
-  bool in_entry_ = false;       // extension records have been seen, their entry not yet
+  bool in_entry_ = false;  // extension records have been seen, their entry not yet
   std::uint64_t entry_offset_ = 0;
   std::uint64_t sparse_data_ = 0;
   std::deque<TarRecord> records_;

@@ -62,13 +62,20 @@ std::uint32_t packed_device(std::uint64_t major, std::uint64_t minor) {
 
 TarEntry::Type entry_type(char type) {
   switch (type) {
-    case '1': return TarEntry::Type::hard_link;
-    case '2': return TarEntry::Type::symlink;
-    case '3': return TarEntry::Type::character_device;
-    case '4': return TarEntry::Type::block_device;
-    case '5': return TarEntry::Type::directory;
-    case '6': return TarEntry::Type::fifo;
-    default: return TarEntry::Type::file;
+    case '1':
+      return TarEntry::Type::hard_link;
+    case '2':
+      return TarEntry::Type::symlink;
+    case '3':
+      return TarEntry::Type::character_device;
+    case '4':
+      return TarEntry::Type::block_device;
+    case '5':
+      return TarEntry::Type::directory;
+    case '6':
+      return TarEntry::Type::fifo;
+    default:
+      return TarEntry::Type::file;
   }
 }
 
@@ -79,7 +86,8 @@ void read_xattrs(archive_entry* entry, Xattrs& xattrs) {
   std::size_t size = 0;
   while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
     const std::string key = text_or_empty(name);
-    if (key.empty() || key.size() > max_xattr_name_size) throw Error(Fault::malformed, "xattr " + quoted(key) + ": bad name");
+    if (key.empty() || key.size() > max_xattr_name_size)
+      throw Error(Fault::malformed, "xattr " + quoted(key) + ": bad name");
     if (size > max_xattr_value_size) throw Error(Fault::malformed, "xattr " + quoted(key) + ": value over 65536 bytes");
     const std::string bytes(static_cast<const char*>(value), size);
     // bsdtar writes each one twice, as SCHILY.xattr and as LIBARCHIVE.xattr.

@@ -20,8 +20,8 @@ struct TarEntry {
   std::string path;         // as in the archive
   std::string link_target;  // of hard links and symbolic links
   Metadata metadata;
-  std::uint64_t size = 0;   // of a file, holes included
-  std::uint32_t rdev = 0;   // as the kernel's new_encode_dev packs it
+  std::uint64_t size = 0;         // of a file, holes included
+  std::uint32_t rdev = 0;         // as the kernel's new_encode_dev packs it
   std::uint64_t offset = 0;       // of the first record
   std::uint64_t data_offset = 0;  // where a file's bytes stand in the archive; 0: they are in pieces
 };

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 
@@ -27,7 +28,7 @@ class LayoutDirectory final : public BlobSource {
   std::unique_ptr<ByteStream> open(const std::string& path) const override {
     std::optional<Fd> file = try_open_beneath(directory_, path, O_RDONLY | O_NONBLOCK);
     if (!file) throw missing(path);
-    struct stat info{};
+    struct stat info {};
     if (::fstat(file->get(), &info) < 0) throw os_error("reading " + quoted(path));
     if (!S_ISREG(info.st_mode)) throw Error(Fault::malformed, quoted(path) + " is not a regular file");
     return std::make_unique<FileStream>(*std::move(file));
@@ -111,7 +112,7 @@ std::unique_ptr<BlobSource> open_layout_directory(const std::string& path) {
 std::unique_ptr<BlobSource> open_layout_archive(const std::string& path) {
   Fd file = open_at(working_directory(), path, O_RDONLY);
   return during("reading " + quoted(path), [&]() -> std::unique_ptr<BlobSource> {
-    struct stat info{};
+    struct stat info {};
     if (::fstat(file.get(), &info) < 0) throw os_error("reading");
     if (!S_ISREG(info.st_mode)) throw Error(Fault::malformed, "not a regular file");
     std::array<std::uint8_t, 6> start{};
@@ -125,7 +126,8 @@ std::unique_ptr<BlobSource> open_layout_archive(const std::string& path) {
 
 std::unique_ptr<CheckedBlob> open_blob(const BlobSource& source, const Descriptor& descriptor) {
   // parse_blob_digest() has let only hex digits through, so this path stays below blobs/.
-  const std::string path = "blobs/" + std::string(algorithm_name(descriptor.digest.algorithm)) + "/" + descriptor.digest.hex;
+  const std::string path =
+      "blobs/" + std::string(algorithm_name(descriptor.digest.algorithm)) + "/" + descriptor.digest.hex;
   return std::make_unique<CheckedBlob>(source.open(path), descriptor.size, descriptor.digest);
 }
 

@@ -48,10 +48,11 @@ Descriptor choose_by_tag(const Index& index, const std::string& tag) {
   if (found.size() == 1) return found.front();
   const std::string those = "; its tags: " + tags_of(index);
   if (tag.empty()) {
-    throw Error(Fault::missing, "the layout holds " + std::to_string(found.size()) + " images, name one by its tag" + those);
+    throw Error(Fault::missing,
+                "the layout holds " + std::to_string(found.size()) + " images, name one by its tag" + those);
   }
-  throw Error(Fault::missing, (found.empty() ? "no image has the tag " : "more than one image has the tag ") +
-                                  quoted(tag) + those);
+  throw Error(Fault::missing,
+              (found.empty() ? "no image has the tag " : "more than one image has the tag ") + quoted(tag) + those);
 }
 
 /// Of several variants the baseline is taken: the one without a name, and for 64-bit ARM v8, which is the same.
@@ -79,14 +80,12 @@ Descriptor choose_by_platform(const Index& index, const std::string& architectur
 ChosenManifest choose_manifest(const BlobSource& blobs, const std::string& tag, const std::string& architecture) {
   check_layout_version(blobs);
   const Bytes text = read_document(blobs, "index.json");
-  Descriptor descriptor =
-      choose_by_tag(during("'index.json'", [&] { return parse_index(text, {}); }), tag);
+  Descriptor descriptor = choose_by_tag(during("'index.json'", [&] { return parse_index(text, {}); }), tag);
   for (unsigned depth = 0; is_index_type(descriptor.media_type); ++depth) {
     if (depth == max_index_depth) throw Error(Fault::malformed, "more than 4 indexes inside one another");
     const Bytes inner = read_document(blobs, descriptor);
-    descriptor = during("index " + descriptor.digest.text(), [&] {
-      return choose_by_platform(parse_index(inner, descriptor.media_type), architecture);
-    });
+    descriptor = during("index " + descriptor.digest.text(),
+                        [&] { return choose_by_platform(parse_index(inner, descriptor.media_type), architecture); });
   }
   return during("manifest " + descriptor.digest.text(), [&]() -> ChosenManifest {
     if (!is_manifest_type(descriptor.media_type)) {

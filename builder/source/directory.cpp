@@ -81,7 +81,7 @@ class DirectoryReader {
     Layer layer;
     layer.name = "directory " + quoted(path);
     const Fd root = open_at(working_directory(), path, O_RDONLY | O_DIRECTORY);
-    struct stat info{};
+    struct stat info {};
     if (::fstat(root.get(), &info) < 0) throw os_error("reading " + quoted(path));
     device_ = info.st_dev;
     layer.entries.push_back(new_entry("", root, info));
@@ -99,12 +99,15 @@ class DirectoryReader {
 
   void take(const Fd& directory, const std::string& name, const std::string& path, Layer& layer) {
     if (++count_ > max_entry_count) throw bad("more than " + std::to_string(max_entry_count) + " entries");
-    if (path.size() > max_entry_path_size) throw bad("path is longer than " + std::to_string(max_entry_path_size) + " bytes");
-    if (rules_.refuse_whiteouts && name.starts_with(".wh.")) throw bad("has the name of a whiteout, which would hide a file in a container image");
+    if (path.size() > max_entry_path_size)
+      throw bad("path is longer than " + std::to_string(max_entry_path_size) + " bytes");
+    if (rules_.refuse_whiteouts && name.starts_with(".wh."))
+      throw bad("has the name of a whiteout, which would hide a file in a container image");
     const Fd file = open_at(directory, name, O_PATH | O_NOFOLLOW);
-    struct stat info{};
+    struct stat info {};
     if (::fstat(file.get(), &info) < 0) throw os_error("reading");
-    if (rules_.one_file_system && info.st_dev != device_) throw bad("is on another file system; mount points are not followed");
+    if (rules_.one_file_system && info.st_dev != device_)
+      throw bad("is on another file system; mount points are not followed");
     LayerEntry entry = new_entry(path, file, info);
     if (S_ISDIR(info.st_mode)) {
       layer.entries.push_back(std::move(entry));
@@ -146,12 +149,23 @@ class DirectoryReader {
         node.content.emplace<RegularFile>().size = static_cast<std::uint64_t>(info.st_size);
         content = read_content(file, info, *node.regular());
         break;
-      case S_IFLNK: node.content = Symlink{link_target(file)}; break;
-      case S_IFIFO: node.content = Fifo{}; break;
-      case S_IFSOCK: node.content = Socket{}; break;
-      case S_IFCHR: node.content = DeviceNode{false, packed_device(info.st_rdev)}; break;
-      case S_IFBLK: node.content = DeviceNode{true, packed_device(info.st_rdev)}; break;
-      default: throw bad("unknown type of file");
+      case S_IFLNK:
+        node.content = Symlink{link_target(file)};
+        break;
+      case S_IFIFO:
+        node.content = Fifo{};
+        break;
+      case S_IFSOCK:
+        node.content = Socket{};
+        break;
+      case S_IFCHR:
+        node.content = DeviceNode{false, packed_device(info.st_rdev)};
+        break;
+      case S_IFBLK:
+        node.content = DeviceNode{true, packed_device(info.st_rdev)};
+        break;
+      default:
+        throw bad("unknown type of file");
     }
   }
 
@@ -180,7 +194,7 @@ class DirectoryReader {
       done_ += piece.size();
       if (progress_) progress_(done_);
     }
-    struct stat after{};
+    struct stat after {};
     if (::fstat(file.get(), &after) < 0) throw os_error("reading");
     if (after.st_size != before.st_size || after.st_mtim.tv_sec != before.st_mtim.tv_sec ||
         after.st_mtim.tv_nsec != before.st_mtim.tv_nsec) {

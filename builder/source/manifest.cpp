@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "builder/layer/limits.hpp"
@@ -106,13 +107,14 @@ json parse_document(ByteView text, std::string_view media_type, bool is_index) {
   json document = parse_json(text, {.size_bytes = max_json_size, .depth = 64});
   if (!document.is_object()) throw bad("not a JSON object");
   const bool looks_like_index = document.contains("manifests");
-  const bool looks_like_manifest = document.contains("layers") || document.contains("config") ||
-                                   document.contains("fsLayers");
+  const bool looks_like_manifest =
+      document.contains("layers") || document.contains("config") || document.contains("fsLayers");
   if (looks_like_index == looks_like_manifest || looks_like_index != is_index) {
     throw bad("ambiguous manifest: not clearly an " + std::string(is_index ? "index" : "image manifest"));
   }
   const std::string own_type = optional_string(document, "mediaType");
-  const bool known = is_index ? own_type.empty() || is_index_type(own_type) : own_type.empty() || is_manifest_type(own_type);
+  const bool known =
+      is_index ? own_type.empty() || is_index_type(own_type) : own_type.empty() || is_manifest_type(own_type);
   if (!known || (!media_type.empty() && !own_type.empty() && own_type != media_type)) {
     throw bad("ambiguous manifest: it calls itself " + quoted(own_type) +
               (media_type.empty() ? "" : ", its descriptor " + quoted(media_type)));
@@ -132,7 +134,8 @@ Compression layer_compression(std::string_view media_type) {
   for (const LayerType& type : layer_types) {
     if (type.media_type == media_type) return type.compression;
   }
-  if (media_type.find("nondistributable") != std::string_view::npos || media_type.find("foreign") != std::string_view::npos) {
+  if (media_type.find("nondistributable") != std::string_view::npos ||
+      media_type.find("foreign") != std::string_view::npos) {
     throw bad("layer of media type " + quoted(media_type) + " is not distributable, which is refused");
   }
   throw bad("unknown media type " + quoted(media_type) + " of a layer");
@@ -150,7 +153,8 @@ Manifest parse_manifest(ByteView text, std::string_view media_type) {
   Manifest manifest;
   manifest.config = parse_descriptor(object_member(document, "config"));
   if (!is_one_of(config_types, manifest.config.media_type)) {
-    throw bad("unknown media type " + sealroot::quoted(manifest.config.media_type) + " of the config: not a container image");
+    throw bad("unknown media type " + sealroot::quoted(manifest.config.media_type) +
+              " of the config: not a container image");
   }
   const json& layers = array_member(document, "layers");
   if (layers.size() > max_layer_count) {

@@ -43,7 +43,8 @@ Layer read_image_layer(CheckedBlob& blob, const Descriptor& descriptor, const Bl
     throw;
   }
   if (!(input.diff_id == diff_id)) {
-    throw Error(Fault::untrusted, "diff_id mismatch: config says " + diff_id.text() + ", layer has " + input.diff_id.text());
+    throw Error(Fault::untrusted,
+                "diff_id mismatch: config says " + diff_id.text() + ", layer has " + input.diff_id.text());
   }
   return std::move(input.layer);
 }

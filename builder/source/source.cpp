@@ -70,9 +70,8 @@ SourceResult read_tar(const std::string& path, const SourceOptions& options, Ing
     done += piece.size();
   });
   LayerBudget budget;
-  LayerInput layer = read_layer_input(input, compression, Algorithm::sha256,
-                                      "archive " + quoted(path), WhiteoutRule::refuse, budget, ingest,
-                                      [&](std::uint64_t) {
+  LayerInput layer = read_layer_input(input, compression, Algorithm::sha256, "archive " + quoted(path),
+                                      WhiteoutRule::refuse, budget, ingest, [&](std::uint64_t) {
                                         if (options.progress) options.progress(done, total);
                                       });
   MergedTree merged;
@@ -93,10 +92,14 @@ SourceResult read_host_directory(const std::string& path, const SourceOptions& o
 
 SourceResult read_transport(const SourceName& name, const SourceOptions& options, Ingest& ingest) {
   switch (name.transport) {
-    case Transport::oci_layout: return read_oci_image(*open_layout_directory(name.path), name.tag, options, ingest);
-    case Transport::oci_archive: return read_oci_image(*open_layout_archive(name.path), name.tag, options, ingest);
-    case Transport::tar: return read_tar(name.path, options, ingest);
-    case Transport::directory: break;
+    case Transport::oci_layout:
+      return read_oci_image(*open_layout_directory(name.path), name.tag, options, ingest);
+    case Transport::oci_archive:
+      return read_oci_image(*open_layout_archive(name.path), name.tag, options, ingest);
+    case Transport::tar:
+      return read_tar(name.path, options, ingest);
+    case Transport::directory:
+      break;
   }
   return read_host_directory(name.path, options, ingest);
 }
@@ -108,7 +111,8 @@ SourceName parse_source(std::string_view source) {
   const std::string_view name = source.substr(0, colon);
   const std::string_view rest = colon == std::string_view::npos ? std::string_view{} : source.substr(colon + 1);
   if (name == "docker" && colon != std::string_view::npos) {
-    throw Error(Fault::usage, "source " + quoted(source) + ": registries can't be read yet; copy the image first: skopeo copy " +
+    throw Error(Fault::usage, "source " + quoted(source) +
+                                  ": registries can't be read yet; copy the image first: skopeo copy " +
                                   "docker://... oci:DIR:TAG");
   }
   for (const TransportName& known : transports) {

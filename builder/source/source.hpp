@@ -45,14 +45,14 @@ struct LayerInfo {
 
 /// What was read, down to the digest of every input: for the record of a build.
 struct SourceInfo {
-  std::string transport;  // "oci", ...
-  std::string reference;  // as given
+  std::string transport;                      // "oci", ...
+  std::string reference;                      // as given
   std::optional<BlobDigest> manifest_digest;  // of container images
   std::optional<BlobDigest> config_digest;
   ImageConfig config;
-  Labels annotations;                         // of the manifest
+  Labels annotations;  // of the manifest
   std::vector<LayerInfo> layers;
-  std::optional<BlobDigest> archive_digest;   // of tar: the file as it is, compressed or not
+  std::optional<BlobDigest> archive_digest;  // of tar: the file as it is, compressed or not
 };
 
 struct SourceResult {

@@ -51,7 +51,8 @@ std::string print_dumpfile(const Tree& tree);
 void print_dumpfile(const Tree& tree, const std::function<void(std::string_view line)>& print);
 
 /// What one field looks like in a dumpfile. Optional fields write a lone dash as `\x2d`, since `-` is the absent
-/// value; keys and values of xattrs escape `=` too. `listing` is for people: spaces stay, and nothing stands for absent.
+/// value; keys and values of xattrs escape `=` too. `listing` is for people: spaces stay, and nothing stands for
+/// absent.
 enum class DumpfileField { optional, xattr, listing };
 void append_escaped(std::string& out, std::string_view value, DumpfileField field);
 

@@ -15,8 +15,8 @@ namespace sealroot {
 namespace {
 
 enum Field { path, size, mode, nlink, uid, gid, rdev, mtime, payload, content, digest, field_count };
-constexpr std::array<std::string_view, field_count> field_names{
-    "path", "size", "mode", "nlink", "uid", "gid", "rdev", "mtime", "payload", "content", "digest"};
+constexpr std::array<std::string_view, field_count> field_names{"path", "size",  "mode",    "nlink",   "uid",   "gid",
+                                                                "rdev", "mtime", "payload", "content", "digest"};
 
 /// mkcomposefs reads no more of a line, so a dumpfile with more could not be exchanged.
 constexpr std::size_t max_xattrs_text_size = 65535;
@@ -66,12 +66,18 @@ char unescape_one(std::string_view& rest) {
   const char kind = rest.front();
   rest.remove_prefix(1);
   switch (kind) {
-    case '\\': return '\\';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'x': break;
-    default: refuse("unknown escape " + quoted(std::string{'\\', kind}));
+    case '\\':
+      return '\\';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'x':
+      break;
+    default:
+      refuse("unknown escape " + quoted(std::string{'\\', kind}));
   }
   const int high = rest.size() < 2 ? -1 : hex_value_any_case(rest[0]);
   const int low = rest.size() < 2 ? -1 : hex_value_any_case(rest[1]);
@@ -211,12 +217,23 @@ Node parse_node(const Line& line) {
   } else {
     check_absent(line, {payload, content, digest});
     switch (type) {
-      case S_IFDIR: node.content = Directory{}; break;
-      case S_IFCHR: node.content = DeviceNode{false, device}; break;
-      case S_IFBLK: node.content = DeviceNode{true, device}; break;
-      case S_IFIFO: node.content = Fifo{}; break;
-      case S_IFSOCK: node.content = Socket{}; break;
-      default: refuse("mode: " + quoted(line.fields[mode]) + " is no type of file");
+      case S_IFDIR:
+        node.content = Directory{};
+        break;
+      case S_IFCHR:
+        node.content = DeviceNode{false, device};
+        break;
+      case S_IFBLK:
+        node.content = DeviceNode{true, device};
+        break;
+      case S_IFIFO:
+        node.content = Fifo{};
+        break;
+      case S_IFSOCK:
+        node.content = Socket{};
+        break;
+      default:
+        refuse("mode: " + quoted(line.fields[mode]) + " is no type of file");
     }
   }
   node.metadata.xattrs = parse_xattrs(line.xattrs);

@@ -205,11 +205,20 @@ void append_escaped(std::string& out, std::string_view value, DumpfileField fiel
   }
   for (const char byte : value) {
     switch (byte) {
-      case '\\': out += "\\\\"; continue;
-      case '\n': out += "\\n"; continue;
-      case '\r': out += "\\r"; continue;
-      case '\t': out += "\\t"; continue;
-      default: break;
+      case '\\':
+        out += "\\\\";
+        continue;
+      case '\n':
+        out += "\\n";
+        continue;
+      case '\r':
+        out += "\\r";
+        continue;
+      case '\t':
+        out += "\\t";
+        continue;
+      default:
+        break;
     }
     const auto code = static_cast<unsigned char>(byte);
     const bool plain = byte == ' ' ? field == DumpfileField::listing : code > 0x20 && code < 0x7f;

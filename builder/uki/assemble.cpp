@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <vector>
 
@@ -245,11 +246,16 @@ std::optional<unsigned> stub_major_version(const PeFile& file) {
 
 std::string efi_architecture(const PeFile& file) {
   switch (file.coff().Machine) {
-    case pe::machine_x64: return "x64";
-    case pe::machine_arm64: return "aa64";
-    case pe::machine_riscv64: return "riscv64";
-    case pe::machine_loongarch64: return "loongarch64";
-    default: throw malformed("PE file: for an architecture that is not known here");
+    case pe::machine_x64:
+      return "x64";
+    case pe::machine_arm64:
+      return "aa64";
+    case pe::machine_riscv64:
+      return "riscv64";
+    case pe::machine_loongarch64:
+      return "loongarch64";
+    default:
+      throw malformed("PE file: for an architecture that is not known here");
   }
 }
 

@@ -2,7 +2,8 @@
 // Makes a unified kernel image (UKI): a systemd stub with the kernel, the initramfs and the command line as further PE
 // sections. What the firmware then checks as one signed file is everything that runs before the pivot.
 //
-//   headers | stub's sections (.sbat widened) | .osrel .cmdline .dtb .uname .splash .pcrpkey .linux .initrd .ucode .pcrsig
+//   headers | stub's sections (.sbat widened) | .osrel .cmdline .dtb .uname .splash .pcrpkey .linux .initrd .ucode
+//   .pcrsig
 //
 // The order and all header fields are those of ukify 257, whose file is the same byte for byte.
 // Source: https://uapi-group.org/specifications/specs/unified_kernel_image/
@@ -27,7 +28,7 @@ struct UkiParts {
   std::string uname;       // kernel version; informational, unknown to stubs before 254
   std::optional<Bytes> splash;
   std::optional<Bytes> dtb;
-  std::optional<Bytes> ucode;  // needs stub 256
+  std::optional<Bytes> ucode;       // needs stub 256
   std::optional<std::string> sbat;  // lines added to those of the stub and the kernel, with or without the header line
   std::optional<Bytes> pcrpkey;
   std::optional<Bytes> pcrsig;
@@ -38,7 +39,8 @@ inline constexpr std::string_view default_sbat =
     "uki,1,UKI,uki,1,https://uapi-group.org/specifications/specs/unified_kernel_image/\n";
 
 /// The unsigned UKI: the same parts give the same bytes.
-///   throws  Error{malformed}: the stub is signed, is no systemd stub, has no room for section headers or is for another
+///   throws  Error{malformed}: the stub is signed, is no systemd stub, has no room for section headers or is for
+///   another
 ///           architecture than the kernel; a text has bytes it can't have
 Bytes assemble_uki(const UkiParts& parts);
 

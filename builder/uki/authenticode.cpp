@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -39,7 +40,7 @@ constexpr std::array<std::uint8_t, 46> content_prefix = {
     0xa0, 0x04, 0xa2, 0x02, 0x80, 0x00,                                      //       file: empty string
     0x30, 0x31,                                                              //   messageDigest: DigestInfo
     0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,  // SHA-256
-    0x04, 0x20};                                                             //     32 bytes follow
+    0x04, 0x20};                                                                               //     32 bytes follow
 constexpr std::size_t outer_tag_size = 2;  // of SpcIndirectDataContent; not covered by the messageDigest attribute
 // DigestInfo with SHA-256 in DER up to the digest: how every SpcIndirectDataContent ends, whoever wrote it.
 constexpr std::size_t digest_info_header_size = 19;
@@ -47,7 +48,9 @@ constexpr std::size_t digest_info_header_size = 19;
 template <auto Free>
 struct Deleter {
   template <typename T>
-  void operator()(T* object) const { Free(object); }
+  void operator()(T* object) const {
+    Free(object);
+  }
 };
 using Pkcs7 = std::unique_ptr<PKCS7, Deleter<PKCS7_free>>;
 using Object = std::unique_ptr<ASN1_OBJECT, Deleter<ASN1_OBJECT_free>>;
@@ -136,8 +139,7 @@ void set_content(PKCS7* signed_data, const Bytes& content) {
 
 // PKCS7_dataFinal() would add the time of signing; setting the attributes by hand keeps the signature reproducible.
 void add_signer(PKCS7* signed_data, const Signer& signer, const Bytes& content) {
-  PKCS7_SIGNER_INFO* info =
-      PKCS7_add_signature(signed_data, signer.certificate().get(), signer.key(), EVP_sha256());
+  PKCS7_SIGNER_INFO* info = PKCS7_add_signature(signed_data, signer.certificate().get(), signer.key(), EVP_sha256());
   require(info != nullptr, "adding the signer");
   const Sha256 digest = sha256(ByteView(content).subspan(outer_tag_size));
   require(PKCS7_add_signed_attribute(info, NID_pkcs9_contentType, V_ASN1_OBJECT, indirect_data_type().release()) == 1,

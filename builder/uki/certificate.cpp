@@ -129,8 +129,8 @@ Signer Signer::load(const Fd& directory, const std::string& key_path, const std:
   EVP_PKEY* certified = X509_get0_pubkey(chain.front().get());
   if (certified == nullptr || EVP_PKEY_eq(key.get(), certified) != 1) {
     ERR_clear_error();
-    throw Error(Fault::malformed, "key " + quoted(key_path) + " and certificate " + quoted(certificate_path) +
-                                  " (" + chain.front().subject() + ") don't belong together");
+    throw Error(Fault::malformed, "key " + quoted(key_path) + " and certificate " + quoted(certificate_path) + " (" +
+                                      chain.front().subject() + ") don't belong together");
   }
   return Signer(std::move(key), std::move(chain));
 }

@@ -95,7 +95,8 @@ OsRelease OsRelease::parse(std::string_view text) {
 }
 
 std::optional<std::string> OsRelease::find(std::string_view name) const {
-  const auto found = std::find_if(values_.rbegin(), values_.rend(), [&](const auto& pair) { return pair.first == name; });
+  const auto found =
+      std::find_if(values_.rbegin(), values_.rend(), [&](const auto& pair) { return pair.first == name; });
   if (found == values_.rend()) return std::nullopt;
   return found->second;
 }

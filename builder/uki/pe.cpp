@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 #include <string>
 
@@ -60,8 +61,8 @@ void PeFile::read_headers() {
   const std::size_t count = coff_.NumberOfSections;
   if (count > max_sections) throw malformed("more than " + std::to_string(max_sections) + " sections");
   for (std::size_t i = 0; i < count; ++i) {
-    sections_.push_back(read_at<pe::SectionHeader>(
-        file_, section_headers_offset() + i * sizeof(pe::SectionHeader), "the section table"));
+    sections_.push_back(read_at<pe::SectionHeader>(file_, section_headers_offset() + i * sizeof(pe::SectionHeader),
+                                                   "the section table"));
   }
   if (!std::has_single_bit<std::uint32_t>(optional_.FileAlignment) ||
       !std::has_single_bit<std::uint32_t>(optional_.SectionAlignment)) {

@@ -163,7 +163,8 @@ std::vector<Assignment> read_assignments(std::string_view text, const std::strin
     }
     const std::size_t separator = content.find('=');
     if (!in_section || separator == std::string_view::npos) {
-      throw Error(Fault::usage, place + ": expected " + (in_section ? "KEY=VALUE" : "[UKI]") + ", found " + quoted(content));
+      throw Error(Fault::usage,
+                  place + ": expected " + (in_section ? "KEY=VALUE" : "[UKI]") + ", found " + quoted(content));
     }
     found.push_back({number, std::string(trimmed(content.substr(0, separator))),
                      std::string(trimmed(content.substr(separator + 1)))});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// Profiles of a UKI in ukify's configuration format (ukify-templates/README.md lists the keys). Unlike ukify, which only
-// warns, an unknown key is an error: a typo in SecureBootPrivateKey must not give an unsigned UKI.
+// Profiles of a UKI in ukify's configuration format (ukify-templates/README.md lists the keys). Unlike ukify, which
+// only warns, an unknown key is an error: a typo in SecureBootPrivateKey must not give an unsigned UKI.
 #pragma once
 
 #include <optional>
@@ -21,7 +21,7 @@ struct UkiTemplate {
   std::optional<std::string> cmdline;     // text or @FILE
   std::optional<std::string> os_release;  // text or @FILE
   std::optional<std::string> uname;
-  std::optional<std::string> sbat;  // text or @FILE
+  std::optional<std::string> sbat;        // text or @FILE
   std::vector<std::string> initrd_paths;  // put before the sealed configuration
   std::vector<std::string> microcode_paths;
   std::optional<std::string> splash_path;

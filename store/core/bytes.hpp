@@ -23,14 +23,11 @@ inline ByteView as_bytes(std::string_view text) {
 }
 
 /// The same bytes as text; no encoding is implied.
-inline std::string_view as_text(ByteView bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 /// The bytes of an on-disk structure. Only types without padding are allowed: padding would leak into digests.
 template <typename T>
-  requires std::has_unique_object_representations_v<T>
-ByteView bytes_of(const T& object) {
+requires std::has_unique_object_representations_v<T> ByteView bytes_of(const T& object) {
   return {reinterpret_cast<const std::uint8_t*>(&object), sizeof(T)};
 }
 

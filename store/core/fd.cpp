@@ -35,9 +35,11 @@ const Fd& working_directory() {
 namespace {
 
 Error open_error(const std::string& path, int error_number) {
-  if (error_number == ENOENT || error_number == ENOTDIR) return {Fault::missing, "opening " + quoted(path) + ": no such file"};
+  if (error_number == ENOENT || error_number == ENOTDIR)
+    return {Fault::missing, "opening " + quoted(path) + ": no such file"};
   if (error_number == EXDEV) return {Fault::untrusted, "opening " + quoted(path) + ": path leaves its directory"};
-  if (error_number == ELOOP) return {Fault::untrusted, "opening " + quoted(path) + ": path goes through a symbolic link"};
+  if (error_number == ELOOP)
+    return {Fault::untrusted, "opening " + quoted(path) + ": path goes through a symbolic link"};
   return os_error("opening " + quoted(path), error_number);
 }
 
@@ -83,7 +85,7 @@ Fd open_beneath(const Fd& directory, const std::string& path, int flags) {
 Bytes read_all(const Fd& file, std::uint64_t limit_bytes) {
   constexpr std::size_t step = 1U << 16;
   Bytes data;
-  struct stat info{};
+  struct stat info {};
   if (::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode)) {
     data.reserve(std::min(static_cast<std::uint64_t>(info.st_size), limit_bytes) + 1);
   }

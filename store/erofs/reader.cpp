@@ -53,8 +53,8 @@ Reader::Reader(ByteView image) : image_(image) {
     throw bad("composefs image of an unknown version");
   }
   format_ = static_cast<ImageFormat>(std::uint32_t{header.composefs_version});
-  if (super_.blkszbits != block_bits || super_.dirblkbits != 0 || super_.sb_extslots != 0 ||
-      super_.meta_blkaddr != 0 || super_.feature_incompat != 0 || super_.extra_devices != 0) {
+  if (super_.blkszbits != block_bits || super_.dirblkbits != 0 || super_.sb_extslots != 0 || super_.meta_blkaddr != 0 ||
+      super_.feature_incompat != 0 || super_.extra_devices != 0) {
     throw bad("image with EROFS features that composefs does not use");
   }
   if (block_size * super_.blocks != image.size()) throw bad("image of another size than it says");
@@ -73,8 +73,14 @@ Inode Reader::decode(std::uint64_t nid, std::uint64_t position) const {
   const auto raw = at<Raw>(position);
   const unsigned layout = std::uint16_t{raw.i_format} >> datalayout_bit;
   if (layout != 0 && layout != 2 && layout != 4) throw bad("inode with an unknown layout of data");
-  Inode inode{.nid = nid, .mode = raw.i_mode, .layout = static_cast<DataLayout>(layout), .nlink = raw.i_nlink,
-              .uid = raw.i_uid, .gid = raw.i_gid, .i_u = raw.i_u, .size = raw.i_size};
+  Inode inode{.nid = nid,
+              .mode = raw.i_mode,
+              .layout = static_cast<DataLayout>(layout),
+              .nlink = raw.i_nlink,
+              .uid = raw.i_uid,
+              .gid = raw.i_gid,
+              .i_u = raw.i_u,
+              .size = raw.i_size};
   if constexpr (std::is_same_v<Raw, InodeExtended>) {
     inode.mtime_seconds = static_cast<std::int64_t>(std::uint64_t{raw.i_mtime});
     inode.mtime_nanoseconds = raw.i_mtime_nsec;

@@ -15,14 +15,22 @@ Error bad(const std::string& reason) { return {Fault::malformed, reason}; }
 
 FileType file_type(const Inode& inode) {
   switch (inode.mode & S_IFMT) {
-    case S_IFREG: return FileType::regular;
-    case S_IFDIR: return FileType::directory;
-    case S_IFCHR: return FileType::chrdev;
-    case S_IFBLK: return FileType::blkdev;
-    case S_IFIFO: return FileType::fifo;
-    case S_IFSOCK: return FileType::sock;
-    case S_IFLNK: return FileType::symlink;
-    default: throw bad("inode of an unknown type");
+    case S_IFREG:
+      return FileType::regular;
+    case S_IFDIR:
+      return FileType::directory;
+    case S_IFCHR:
+      return FileType::chrdev;
+    case S_IFBLK:
+      return FileType::blkdev;
+    case S_IFIFO:
+      return FileType::fifo;
+    case S_IFSOCK:
+      return FileType::sock;
+    case S_IFLNK:
+      return FileType::symlink;
+    default:
+      throw bad("inode of an unknown type");
   }
 }
 

@@ -65,10 +65,10 @@ std::vector<Digest> measure_batch(Algorithm algorithm, std::span<const PaddedCon
   hash_roots(algorithm, contents, hash_leaves(algorithm, contents).data(), descriptors);
 
   Bytes hashes(contents.size() * digest_size(algorithm));
-  hash_adjacent(algorithm,
-                {reinterpret_cast<const std::uint8_t*>(descriptors.data()),
-                 descriptors.size() * sizeof(VerityDescriptor)},
-                sizeof(VerityDescriptor), hashes.data());
+  hash_adjacent(
+      algorithm,
+      {reinterpret_cast<const std::uint8_t*>(descriptors.data()), descriptors.size() * sizeof(VerityDescriptor)},
+      sizeof(VerityDescriptor), hashes.data());
   std::vector<Digest> digests;
   digests.reserve(contents.size());
   for (std::size_t i = 0; i < contents.size(); ++i) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // Hash lanes in 256-bit vectors. Compiled with -mavx2.
-#include "store/verity/lanes.hpp"
 #include "store/verity/lane_kernels.hpp"
+#include "store/verity/lanes.hpp"
 
 namespace sealroot {
 

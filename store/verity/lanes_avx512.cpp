@@ -2,8 +2,8 @@
 // Hash lanes in 512-bit vectors. Compiled with -mavx512f -mavx512bw.
 #include <immintrin.h>
 
-#include "store/verity/lanes.hpp"
 #include "store/verity/lane_kernels.hpp"
+#include "store/verity/lanes.hpp"
 
 namespace sealroot {
 

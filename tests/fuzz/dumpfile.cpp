@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // Dumpfiles. What is taken must print as a dumpfile that gives the same tree again, however it is cut into parts.
-#include "builder/image/image.hpp"
 #include "builder/tree/dumpfile.hpp"
+#include "builder/image/image.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace sealroot;

@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const ReadImage read = read_image({data, size});
     print_dumpfile(read.tree);
     const Bytes again = make_image(read.tree, read.format);
-    promise(print_dumpfile(read_image(again).tree) == print_dumpfile(read.tree), "written and read again it is another tree");
+    promise(print_dumpfile(read_image(again).tree) == print_dumpfile(read.tree),
+            "written and read again it is another tree");
   });
   return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// What all fuzz targets share. A target hands bytes to a parser of untrusted input: it may take them or throw Error, and
-// anything else that leaves it (another exception, a sanitizer's report, a broken promise of its header) is a bug.
+// What all fuzz targets share. A target hands bytes to a parser of untrusted input: it may take them or throw Error,
+// and anything else that leaves it (another exception, a sanitizer's report, a broken promise of its header) is a bug.
 #pragma once
 
 #include <cstdint>

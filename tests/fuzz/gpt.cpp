@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// The partition table as the pivot finds it at the start of a disk. Bit 0 of the first byte: make the two CRCs right, or
-// hardly any input would get past them.
+// The partition table as the pivot finds it at the start of a disk. Bit 0 of the first byte: make the two CRCs right,
+// or hardly any input would get past them.
 #include <zlib.h>
 
 #include <cstring>

@@ -7,7 +7,10 @@ using namespace sealroot;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   accepts([&] {
-    promise(as_text(unpack_module({data, size})).starts_with("\x7f" "ELF"), "a module is an ELF file");
+    promise(as_text(unpack_module({data, size}))
+                .starts_with("\x7f"
+                             "ELF"),
+            "a module is an ELF file");
   });
   return 0;
 }

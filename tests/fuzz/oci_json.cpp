@@ -10,11 +10,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ByteView json(data + 1, size - 1);
   accepts([&] {
     switch (data[0] % 5) {
-      case 0: parse_index(json, ""); break;
-      case 1: parse_index(json, "application/vnd.oci.image.index.v1+json"); break;
-      case 2: parse_manifest(json, "application/vnd.oci.image.manifest.v1+json"); break;
-      case 3: parse_manifest(json, "application/vnd.docker.distribution.manifest.v2+json"); break;
-      default: parse_image_config(json);
+      case 0:
+        parse_index(json, "");
+        break;
+      case 1:
+        parse_index(json, "application/vnd.oci.image.index.v1+json");
+        break;
+      case 2:
+        parse_manifest(json, "application/vnd.oci.image.manifest.v1+json");
+        break;
+      case 3:
+        parse_manifest(json, "application/vnd.docker.distribution.manifest.v2+json");
+        break;
+      default:
+        parse_image_config(json);
     }
   });
   return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // Stubs, kernels and boot loaders out of an image: headers, every section, Authenticode digest and signature.
-#include "builder/uki/authenticode.hpp"
 #include "builder/uki/pe.hpp"
+#include "builder/uki/authenticode.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace sealroot;

@@ -142,7 +142,8 @@ class BadInput(unittest.TestCase):
     def test_disk_full(self):
         """In a tmpfs of 24 MB, in a mount namespace of its own."""
         script = f'mount -t tmpfs -o size=24m none {self.scratch}; "$@"; status=$?; ls -A {self.scratch}; exit $status'
-        result = self.build(f"oci:{self.product.folder / 'demo'}", command=("unshare", "-rm", "sh", "-c", script, "sh"))
+        namespace = ("unshare", "--mount") if os.getuid() == 0 else ("unshare", "--mount", "--map-root-user")
+        result = self.build(f"oci:{self.product.folder / 'demo'}", command=(*namespace, "sh", "-c", script, "sh"))
         self.assert_refused(result, "No space left on device")
 
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <random>
 
 namespace sealroot {
@@ -81,16 +82,31 @@ class Grower {
     switch (random_.below(16)) {
       case 0:
       case 1:
-      case 2: node.content = Directory{}; break;
+      case 2:
+        node.content = Directory{};
+        break;
       case 3:
-      case 4: node.content = Symlink{link_target()}; break;
-      case 5: node.content = DeviceNode{random_.one_in(2), static_cast<std::uint32_t>(random_.below(1 << 20))}; break;
-      case 6: node.content = Fifo{}; break;
-      case 7: node.content = Socket{}; break;
-      case 8: node.content = DeviceNode{}; break;  // a whiteout
+      case 4:
+        node.content = Symlink{link_target()};
+        break;
+      case 5:
+        node.content = DeviceNode{random_.one_in(2), static_cast<std::uint32_t>(random_.below(1 << 20))};
+        break;
+      case 6:
+        node.content = Fifo{};
+        break;
+      case 7:
+        node.content = Socket{};
+        break;
+      case 8:
+        node.content = DeviceNode{};
+        break;  // a whiteout
       case 9:
-      case 10: node.content = inline_file(); break;
-      default: node.content = external_file();
+      case 10:
+        node.content = inline_file();
+        break;
+      default:
+        node.content = external_file();
     }
     if (node.directory() == nullptr && random_.one_in(10)) {
       static constexpr std::array<std::uint32_t, 5> counts{0, 2, 65535, 65536, 4294967295};
@@ -116,10 +132,20 @@ class Grower {
   }
 
   void add_xattr(Xattrs& xattrs) {
-    static constexpr std::array<std::string_view, 14> prefixes{
-        "user.",   "user.",   "trusted.", "security.", "security.selinux", "system.posix_acl_access",
-        "lustre.", "system.", "trusted.overlay.", "trusted.overlay.opaque", "user.overlay.whiteout",
-        "odd",     "system.posix_acl_default", "trusted.overlay.overlay."};
+    static constexpr std::array<std::string_view, 14> prefixes{"user.",
+                                                               "user.",
+                                                               "trusted.",
+                                                               "security.",
+                                                               "security.selinux",
+                                                               "system.posix_acl_access",
+                                                               "lustre.",
+                                                               "system.",
+                                                               "trusted.overlay.",
+                                                               "trusted.overlay.opaque",
+                                                               "user.overlay.whiteout",
+                                                               "odd",
+                                                               "system.posix_acl_default",
+                                                               "trusted.overlay.overlay."};
     static constexpr std::array<std::size_t, 8> sizes{0, 1, 2, 3, 4, 30, 120, 700};
     std::string key(random_.pick(prefixes));
     if (random_.one_in(3)) key += random_.bytes(1 + random_.below(9), 'a', 3);

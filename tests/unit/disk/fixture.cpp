@@ -12,9 +12,21 @@ namespace sealroot {
 namespace {
 
 /// One block and less, one and two levels of the Merkle tree, the next multiple of 64 KiB near and far.
-constexpr std::size_t sizes[] = {0,         1,     65,    4095,  4096,          4097,
-                                 61440,     65535, 65536, 65537, 64 * 4096,     64 * 4096 + 1,
-                                 128 * 4096, 128 * 4096 + 1, 64 * 64 * 4096 + 1};
+constexpr std::size_t sizes[] = {0,
+                                 1,
+                                 65,
+                                 4095,
+                                 4096,
+                                 4097,
+                                 61440,
+                                 65535,
+                                 65536,
+                                 65537,
+                                 64 * 4096,
+                                 64 * 4096 + 1,
+                                 128 * 4096,
+                                 128 * 4096 + 1,
+                                 64 * 64 * 4096 + 1};
 
 Repository make_repository(const Scratch& scratch, Algorithm algorithm) {
   return Repository::create(scratch.directory(), "repository", algorithm);

@@ -111,7 +111,8 @@ TEST_CASE("more roots are given by name or digest") {
   }
   SECTION("one that is not there") {
     const Sample sample;
-    CHECK_THROWS_WITH(sample.gc({.roots = {"none"}, .keep = {}}), has_text("nothing deleted: there is no image or stream 'none'"));
+    CHECK_THROWS_WITH(sample.gc({.roots = {"none"}, .keep = {}}),
+                      has_text("nothing deleted: there is no image or stream 'none'"));
     CHECK(sample.has(sample.unused));
   }
 }
@@ -130,7 +131,8 @@ TEST_CASE("O7_planted_refs_make_gc_delete_nothing") {
     std::filesystem::create_symlink("../s", sample.path / "streams/refs/x");
   }
   SECTION("image that is none") {
-    std::filesystem::create_symlink("../objects/" + object_path(sample.unused), sample.path / "images" / to_hex(sample.unused));
+    std::filesystem::create_symlink("../objects/" + object_path(sample.unused),
+                                    sample.path / "images" / to_hex(sample.unused));
     std::filesystem::create_symlink("../" + to_hex(sample.unused), refs / "x");
   }
   SECTION("missing image object") {
@@ -138,7 +140,8 @@ TEST_CASE("O7_planted_refs_make_gc_delete_nothing") {
     std::filesystem::remove(sample.path / "objects" / object_path(sample.older));
   }
   SECTION("damaged image object") {
-    std::fstream file(sample.path / "objects" / object_path(sample.newer), std::ios::in | std::ios::out | std::ios::binary);
+    std::fstream file(sample.path / "objects" / object_path(sample.newer),
+                      std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(2000);
     file.put('x');
   }

@@ -30,7 +30,8 @@ Bytes splitstream(const std::vector<Digest>& streams, const std::vector<Digest>&
   Bytes out;
   for (const char c : std::string("SplitStream")) out.push_back(static_cast<std::uint8_t>(c));
   out.insert(out.end(), {0, 0, 0, 1, 12});
-  for (const std::uint64_t number : {std::uint64_t{32}, refs, refs, middle, middle, end, end, end, end, end}) put_number(out, number);
+  for (const std::uint64_t number : {std::uint64_t{32}, refs, refs, middle, middle, end, end, end, end, end})
+    put_number(out, number);
   put_number(out, 0);
   put_number(out, 0);
   put_digests(out, streams);

@@ -153,7 +153,8 @@ TEST_CASE("files that claim each other's bytes don't make a small image large") 
   std::string text = root_line;
   for (int i = 0; i < 500; ++i) text += "/f" + std::to_string(i) + " 1 100644 1 0 0 0 1.0 - x -\n";
   Bytes image = image_of(text);
-  for (std::size_t at = erofs::inodes_offset; at + sizeof(erofs::InodeCompact) <= image.size(); at += erofs::slot_size) {
+  for (std::size_t at = erofs::inodes_offset; at + sizeof(erofs::InodeCompact) <= image.size();
+       at += erofs::slot_size) {
     erofs::InodeCompact inode;
     std::memcpy(&inode, image.data() + at, sizeof(inode));
     if (inode.i_mode != 0100644 || inode.i_size != 1) continue;

@@ -26,8 +26,20 @@ TEST_CASE("an entry has the header of the specification") {
   archive.add_file("a", as_bytes("xyz"), 0640);
   const Bytes bytes = archive.finish();
   CHECK(as_text(bytes).substr(0, 110) ==
-        "070701" "00000001" "000081a0" "00000000" "00000000" "00000001" "00000000" "00000003"
-        "00000000" "00000000" "00000000" "00000000" "00000002" "00000000");
+        "070701"
+        "00000001"
+        "000081a0"
+        "00000000"
+        "00000000"
+        "00000001"
+        "00000000"
+        "00000003"
+        "00000000"
+        "00000000"
+        "00000000"
+        "00000000"
+        "00000002"
+        "00000000");
   CHECK(as_text(bytes).substr(110, 2) == std::string_view("a\0", 2));
   CHECK(as_text(bytes).substr(112, 4) == std::string_view("xyz\0", 4));
   CHECK(as_text(bytes).find("TRAILER!!!") == 116 + 110);

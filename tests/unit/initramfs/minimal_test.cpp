@@ -13,8 +13,12 @@ using namespace sealroot;
 
 namespace {
 
-const std::string elf_a = "\x7f" "ELF-a";
-const std::string elf_b = "\x7f" "ELF-b";
+const std::string elf_a =
+    "\x7f"
+    "ELF-a";
+const std::string elf_b =
+    "\x7f"
+    "ELF-b";
 
 KernelModules modules_of(std::map<std::string, std::string> files) {
   return {"6.12.0-test", [files = std::move(files)](std::string_view path) -> std::optional<Bytes> {
@@ -90,7 +94,8 @@ TEST_CASE("the default modules of a real kernel fit into 2 MB") {
   const Bytes archive = make_minimal_initramfs(modules, pivot);
   const Scratch scratch;
   write_new_file(scratch.directory(), "i.cpio", archive);
-  const std::string list = output_of(scratch, "cpio -itv --quiet <i.cpio; cpio -i --to-stdout --quiet modules.load <i.cpio");
+  const std::string list =
+      output_of(scratch, "cpio -itv --quiet <i.cpio; cpio -i --to-stdout --quiet modules.load <i.cpio");
   INFO(list);
   CHECK_THAT(list, has_text("/lib/modules/overlay.ko"));
   CHECK_THAT(list, has_text("\n/lib/modules/erofs.ko"));

@@ -18,7 +18,9 @@ namespace {
 Bytes module_of(std::size_t size) {
   Bytes bytes(size);
   for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::uint8_t>(i * i >> 3);
-  const ByteView magic = as_bytes("\x7f" "ELF");
+  const ByteView magic = as_bytes(
+      "\x7f"
+      "ELF");
   std::copy(magic.begin(), magic.end(), bytes.begin());
   const ByteView signature = as_bytes("~Module signature appended~\n");
   bytes.insert(bytes.end(), signature.begin(), signature.end());

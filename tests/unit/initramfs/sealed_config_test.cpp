@@ -25,9 +25,10 @@ TEST_CASE("the sealed configuration is written in its fixed order") {
   config.on_failure = "poweroff";
   config.init = "/usr/lib/systemd/systemd";
   const std::string token = "v1-sha512-12:" + std::string(128, 'a');
-  CHECK(sealed_config_text(config) == "version=1\ndigest=" + token + "\ncmdline=rw composefs.digest=" + token +
-                                          " panic=10\nallow=a=1\nallow=b\netc=transient\nvar=none\non-failure=poweroff\n"
-                                          "init=/usr/lib/systemd/systemd\n");
+  CHECK(sealed_config_text(config) ==
+        "version=1\ndigest=" + token + "\ncmdline=rw composefs.digest=" + token +
+            " panic=10\nallow=a=1\nallow=b\netc=transient\nvar=none\non-failure=poweroff\n"
+            "init=/usr/lib/systemd/systemd\n");
   CHECK_THAT(sealed_config_text(sample()), has_text("etc=overlay\nvar=bind\non-failure=reboot\ninit=/sbin/init\n"));
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include <cstdint>
+
 #include "builder/layer/blob_digest.hpp"
 
 #include "store/core/error.hpp"
@@ -21,10 +23,10 @@ TEST_CASE("N8_digest_strings_that_are_no_digests_are_refused") {
   CHECK(parse_blob_digest("sha256:" + hex).text() == "sha256:" + hex);
   CHECK(parse_blob_digest("sha512:" + hex + hex).algorithm == Algorithm::sha512);
   for (const std::string& text : std::vector<std::string>{
-        std::string{}, hex, "sha256:", "sha256", "sha256:../../" + hex.substr(6), "sha256:" + hex.substr(1),
-        "sha256:" + hex + "a", "sha256:" + std::string(64, 'A'), "SHA256:" + hex, "sha1:" + std::string(40, 'a'),
-        "sha512:" + hex, "sha256:" + hex.substr(1) + "g", "sha256:" + hex + "\n", " sha256:" + hex,
-        "sha256:" + hex.substr(1) + std::string(1, '\0'), "sha256+b64:" + hex, "sha256:sha256:" + hex}) {
+           std::string{}, hex, "sha256:", "sha256", "sha256:../../" + hex.substr(6), "sha256:" + hex.substr(1),
+           "sha256:" + hex + "a", "sha256:" + std::string(64, 'A'), "SHA256:" + hex, "sha1:" + std::string(40, 'a'),
+           "sha512:" + hex, "sha256:" + hex.substr(1) + "g", "sha256:" + hex + "\n", " sha256:" + hex,
+           "sha256:" + hex.substr(1) + std::string(1, '\0'), "sha256+b64:" + hex, "sha256:sha256:" + hex}) {
     CAPTURE(text);
     CHECK_THROWS_WITH(parse_blob_digest(text), has_text("blob digest '"));
   }
@@ -35,7 +37,8 @@ TEST_CASE("N2_a_blob_of_other_bytes_or_another_size_is_refused") {
   const BlobDigest digest = blob_digest(as_bytes(content));
   for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, content.size(), SIZE_MAX}) {
     CHECK_NOTHROW(read_blob(content, content.size(), digest, piece));
-    CHECK_THROWS_WITH(read_blob("Some bytes of a blob", content.size(), digest, piece), has_text("blob digest mismatch"));
+    CHECK_THROWS_WITH(read_blob("Some bytes of a blob", content.size(), digest, piece),
+                      has_text("blob digest mismatch"));
     CHECK_THROWS_WITH(read_blob(content, content.size() + 1, digest, piece), has_text("blob size mismatch"));
     CHECK_THROWS_WITH(read_blob(content, content.size() - 1, digest, piece), has_text("blob size mismatch"));
   }

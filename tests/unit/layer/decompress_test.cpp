@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "builder/layer/decompress.hpp"
 
+#include <cstdint>
 #include <functional>
 
 #include "compressors.hpp"
@@ -69,7 +70,8 @@ TEST_CASE("T11_compressed_streams_cut_anywhere_or_followed_by_garbage_are_refuse
       CHECK_THROWS_AS(unpack(packed.substr(0, size), compression), Error);
     }
     CHECK_THROWS_WITH(unpack(packed + "garbage", compression), has_text("follow the compressed data"));
-    CHECK_THROWS_WITH(unpack(packed + std::string(9, '\0') + packed, compression), has_text("follow the compressed data"));
+    CHECK_THROWS_WITH(unpack(packed + std::string(9, '\0') + packed, compression),
+                      has_text("follow the compressed data"));
     std::string damaged = packed;
     damaged[damaged.size() / 2] ^= 0x55;
     CHECK_THROWS_AS(unpack(damaged, compression), Error);

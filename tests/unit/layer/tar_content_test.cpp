@@ -69,14 +69,14 @@ TEST_CASE("PAX and GNU names are taken as the bytes they are") {
 }
 
 TEST_CASE("PAX times keep nine digits, the rest is cut off") {
-  for (const auto& [text, seconds, nanoseconds] : std::vector<std::tuple<std::string, std::int64_t, unsigned>>{
-           {"12.5", 12, 500000000},
-           {"12.123456789", 12, 123456789},
-           {"12.1234567899", 12, 123456789},
-           {"12", 12, 0},
-           {"0.000000001", 0, 1},
-           {"-7", -7, 0},
-           {"4294967296.25", 4294967296, 250000000}}) {
+  for (const auto& [text, seconds, nanoseconds] :
+       std::vector<std::tuple<std::string, std::int64_t, unsigned>>{{"12.5", 12, 500000000},
+                                                                    {"12.123456789", 12, 123456789},
+                                                                    {"12.1234567899", 12, 123456789},
+                                                                    {"12", 12, 0},
+                                                                    {"0.000000001", 0, 1},
+                                                                    {"-7", -7, 0},
+                                                                    {"4294967296.25", 4294967296, 250000000}}) {
     CAPTURE(text);
     const Layer layer = read_tar(TarWriter().pax("mtime", text).file("f").str());
     CHECK(node_of(layer).metadata.mtime_seconds == seconds);
@@ -85,11 +85,12 @@ TEST_CASE("PAX times keep nine digits, the rest is cut off") {
 }
 
 TEST_CASE("T6_xattrs_of_both_spellings_are_read_and_bad_ones_refused") {
-  const std::string both =
-      TarWriter::pax_record("SCHILY.xattr.user.a", "value") + TarWriter::pax_record("LIBARCHIVE.xattr.user.a", "dmFsdWU") +
-      TarWriter::pax_record("SCHILY.xattr.security.capability", std::string("\1\0\0\2", 4));
+  const std::string both = TarWriter::pax_record("SCHILY.xattr.user.a", "value") +
+                           TarWriter::pax_record("LIBARCHIVE.xattr.user.a", "dmFsdWU") +
+                           TarWriter::pax_record("SCHILY.xattr.security.capability", std::string("\1\0\0\2", 4));
   const Layer layer = read_tar(TarWriter().extension('x', both).file("f").str());
-  CHECK(node_of(layer).metadata.xattrs == Xattrs{{"user.a", "value"}, {"security.capability", std::string("\1\0\0\2", 4)}});
+  CHECK(node_of(layer).metadata.xattrs ==
+        Xattrs{{"user.a", "value"}, {"security.capability", std::string("\1\0\0\2", 4)}});
 
   const std::string other = TarWriter::pax_record("SCHILY.xattr.user.a", "value") +
                             TarWriter::pax_record("LIBARCHIVE.xattr.user.a", "b3RoZXI");
@@ -122,9 +123,9 @@ TEST_CASE("T7_whiteouts_are_told_from_entries_and_invalid_ones_refused") {
 }
 
 TEST_CASE("T10_sparse_files_are_filled_with_zeros_within_bounds") {
-  const std::string map = TarWriter::pax_record("GNU.sparse.major", "1") + TarWriter::pax_record("GNU.sparse.minor", "0") +
-                          TarWriter::pax_record("GNU.sparse.name", "sparse") +
-                          TarWriter::pax_record("GNU.sparse.realsize", "40");
+  const std::string map =
+      TarWriter::pax_record("GNU.sparse.major", "1") + TarWriter::pax_record("GNU.sparse.minor", "0") +
+      TarWriter::pax_record("GNU.sparse.name", "sparse") + TarWriter::pax_record("GNU.sparse.realsize", "40");
   const auto sparse = [](const std::string& records, const std::string& pieces) {
     std::string block = pieces;
     block.resize(512);
@@ -134,14 +135,15 @@ TEST_CASE("T10_sparse_files_are_filled_with_zeros_within_bounds") {
   CHECK(layer.entries.at(0).path == "sparse");
   CHECK(node_of(layer).regular()->inline_content == std::string(10, '\0') + "abcd" + std::string(26, '\0'));
 
-  const std::string huge = TarWriter::pax_record("GNU.sparse.major", "1") + TarWriter::pax_record("GNU.sparse.minor", "0") +
-                           TarWriter::pax_record("GNU.sparse.name", "sparse") +
-                           TarWriter::pax_record("GNU.sparse.realsize", "9000000000");
+  const std::string huge =
+      TarWriter::pax_record("GNU.sparse.major", "1") + TarWriter::pax_record("GNU.sparse.minor", "0") +
+      TarWriter::pax_record("GNU.sparse.name", "sparse") + TarWriter::pax_record("GNU.sparse.realsize", "9000000000");
   CHECK_THROWS_WITH(read_tar(sparse(huge, "1\n8999999996\n4\n")), has_text("holes of more than 4 GiB"));
-  const std::string exabytes = TarWriter::pax_record("GNU.sparse.major", "1") + TarWriter::pax_record("GNU.sparse.minor", "0") +
+  const std::string exabytes = TarWriter::pax_record("GNU.sparse.major", "1") +
+                               TarWriter::pax_record("GNU.sparse.minor", "0") +
                                TarWriter::pax_record("GNU.sparse.name", "sparse") +
                                TarWriter::pax_record("GNU.sparse.realsize", "8000000000000000000");
   CHECK_THROWS_WITH(read_tar(sparse(exabytes, "1\n10\n4\n")), has_text("more than 256 GiB"));
-  CHECK_THROWS_AS(read_tar(sparse(map, "2\n10\n2\n9\n2\n")), Error);   // overlapping
-  CHECK_THROWS_AS(read_tar(sparse(map, "1\n38\n4\n")), Error);         // beyond the end
+  CHECK_THROWS_AS(read_tar(sparse(map, "2\n10\n2\n9\n2\n")), Error);  // overlapping
+  CHECK_THROWS_AS(read_tar(sparse(map, "1\n38\n4\n")), Error);        // beyond the end
 }

@@ -55,8 +55,8 @@ TEST_CASE("T4_unknown_types_and_data_where_none_may_be_are_refused") {
 }
 
 TEST_CASE("T9_PAX_records_that_are_damaged_are_refused_never_skipped") {
-  for (const std::string body : {"", "6 a=b", "99 a=b\n", "x a=b\n", "06 a=b\n", "-6 a=b\n", "6 =bb\n", "6 abb\n", "6a=bb\n",
-                                 "5 a=b\n", "7 a=b\n\n6 a=b\n", "18446744073709551615 a=b\n"}) {
+  for (const std::string body : {"", "6 a=b", "99 a=b\n", "x a=b\n", "06 a=b\n", "-6 a=b\n", "6 =bb\n", "6 abb\n",
+                                 "6a=bb\n", "5 a=b\n", "7 a=b\n\n6 a=b\n", "18446744073709551615 a=b\n"}) {
     CAPTURE(body);
     CHECK_THROWS_AS(read_tar(TarWriter().extension('x', body).file("f").str()), Error);
   }
@@ -74,12 +74,15 @@ TEST_CASE("T9_PAX_records_that_are_damaged_are_refused_never_skipped") {
 
 TEST_CASE("T9_extension_records_have_one_reading_or_none") {
   check_refused(TarWriter().pax("path", "a").pax("mtime", "1").file("f").str(), "two PAX headers");
-  check_refused(TarWriter().pax("path", "a").extension('L', "b").file("f").str(), "both a GNU long name and a PAX name");
-  check_refused(TarWriter().extension('L', "b").pax("path", "a").file("f").str(), "both a GNU long name and a PAX name");
+  check_refused(TarWriter().pax("path", "a").extension('L', "b").file("f").str(),
+                "both a GNU long name and a PAX name");
+  check_refused(TarWriter().extension('L', "b").pax("path", "a").file("f").str(),
+                "both a GNU long name and a PAX name");
   check_refused(TarWriter().extension('L', "a").extension('L', "b").file("f").str(), "two GNU long names");
   check_refused(TarWriter().extension('g', TarWriter::pax_record("path", "a")).file("f").str(), "global PAX record");
   check_refused(TarWriter().file("f").pax("path", "a").str(), "without an entry");
-  check_refused(TarWriter().extension('x', std::string(std::size_t{2} << 20, 'x')).file("f").str(), "extension records of");
+  check_refused(TarWriter().extension('x', std::string(std::size_t{2} << 20, 'x')).file("f").str(),
+                "extension records of");
   const Layer commented = read_tar(TarWriter().extension('g', TarWriter::pax_record("comment", "git")).file("f").str());
   CHECK(commented.entries.size() == 1);
   const Layer sized = read_tar(TarWriter().pax("size", "4").file("f", "data").file("g").str());
@@ -100,10 +103,13 @@ TEST_CASE("T9_PAX_size_wins_over_the_header") {
 
 TEST_CASE("T9_header_numbers_that_are_no_numbers_are_refused") {
   const auto with_size = [](const std::string& text) {
-    return TarWriter().add({.name = "f"}, [&](TarHeader& header) {
-                       header.size.fill('\0');
-                       TarWriter::copy(header.size, text);
-                     }).str();
+    return TarWriter()
+        .add({.name = "f"},
+             [&](TarHeader& header) {
+               header.size.fill('\0');
+               TarWriter::copy(header.size, text);
+             })
+        .str();
   };
   check_refused(with_size("0000000008"), "size is not an octal number");
   check_refused(with_size("12 34"), "size is not an octal number");
@@ -119,7 +125,8 @@ TEST_CASE("T11_bad_checksums_and_foreign_data_are_refused") {
   check_refused(archive, "tar header at offset 1024: header checksum does not match");
   check_refused("no tar at all", "cut");
   check_refused(std::string(512, 'x'), "tar header at offset 0");
-  check_refused(TarWriter().add({.name = "f"}, [](TarHeader& header) { header.magic.fill('x'); }).str(), "unknown magic");
+  check_refused(TarWriter().add({.name = "f"}, [](TarHeader& header) { header.magic.fill('x'); }).str(),
+                "unknown magic");
 }
 
 TEST_CASE("T11_an_archive_cut_at_any_block_is_refused") {
@@ -159,6 +166,7 @@ TEST_CASE("T12_the_number_and_sizes_of_entries_are_bounded") {
   LayerBudget budget;
   budget.entries = 2;
   Ingest ingest(nullptr, Algorithm::sha256, 1);
-  CHECK_THROWS_WITH(read_layer(stream, "layer", WhiteoutRule::apply, budget, ingest), has_text("entry 'c' at offset 1024: more than"));
+  CHECK_THROWS_WITH(read_layer(stream, "layer", WhiteoutRule::apply, budget, ingest),
+                    has_text("entry 'c' at offset 1024: more than"));
   check_refused(TarWriter().pax("size", "300000000000").file("f").str(), "has 300000000000 bytes");
 }

@@ -24,12 +24,10 @@ TEST_CASE("the command puts the new root over the mounted root partition") {
 
 TEST_CASE("a refused command leaves nothing mounted on sysroot and exits with the code") {
   const std::string measure = "measure /sysroot/" + good_image;
-  const std::pair<std::string, int> rows[] = {{"open /sealroot.conf", 10},
-                                              {measure, 12},
-                                              {"fs_set overlay verity=require", 15},
-                                              {"attach <overlay> /sysroot", 15},
-                                              {"restrict /sysroot 6", 15},
-                                              {"beneath /sysroot/state/os/default/var", 16}};
+  const std::pair<std::string, int> rows[] = {
+      {"open /sealroot.conf", 10},           {measure, 12},
+      {"fs_set overlay verity=require", 15}, {"attach <overlay> /sysroot", 15},
+      {"restrict /sysroot 6", 15},           {"beneath /sysroot/state/os/default/var", 16}};
   for (const auto& [failing, code] : rows) {
     INFO(failing);
     FakeKernel kernel = FakeKernel::machine();

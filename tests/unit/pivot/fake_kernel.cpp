@@ -70,8 +70,8 @@ FakeKernel FakeKernel::machine() {
   kernel.files["/proc/cmdline"] = good_line + "\n";
   kernel.files["/dev/console"] = "";
   kernel.files["/dev/kmsg"] = "";
-  kernel.files["/dev/vda"] = gpt_disk({{esp_type, esp_guid},
-                                       {std::string(root_partition_type), "aaaaaaaa-0000-0000-0000-000000000001"}});
+  kernel.files["/dev/vda"] =
+      gpt_disk({{esp_type, esp_guid}, {std::string(root_partition_type), "aaaaaaaa-0000-0000-0000-000000000001"}});
   kernel.files["/dev/vda2"] = "";
   kernel.lists["/sys/block"] = {".", "..", "loop0", "vda"};
   kernel.failures["mount efivarfs /sys/firmware/efi/efivars"] = -ENOENT;

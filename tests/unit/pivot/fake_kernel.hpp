@@ -23,13 +23,13 @@ class FakeKernel final : public Kernel {
   static FakeKernel machine();
 
   // The world; tests change it before they run the pivot.
-  std::map<std::string, std::string> files;                // content by absolute path
-  std::map<std::string, std::vector<std::string>> lists;   // names in directories that are read
-  std::map<std::string, FileStatus> statuses;              // other than root's 0755 directories and 0644 files
-  std::map<std::string, long> failures;                    // negative errno by call, as `calls` spells it
-  std::map<std::string, unsigned> failure_limit;           // how often a failure happens; always if not named
-  std::map<std::string, Measurement> measurements;         // by path; others have no verity
-  std::string fs_log;                                      // what a file system context has to say
+  std::map<std::string, std::string> files;               // content by absolute path
+  std::map<std::string, std::vector<std::string>> lists;  // names in directories that are read
+  std::map<std::string, FileStatus> statuses;             // other than root's 0755 directories and 0644 files
+  std::map<std::string, long> failures;                   // negative errno by call, as `calls` spells it
+  std::map<std::string, unsigned> failure_limit;          // how often a failure happens; always if not named
+  std::map<std::string, Measurement> measurements;        // by path; others have no verity
+  std::string fs_log;                                     // what a file system context has to say
   long pid = 1;
   int mounted_on_sysroot = 1;  // the root partition, from the start: `mount` does not count it
 
@@ -103,8 +103,7 @@ inline const std::string good_config = "version=1\ndigest=v1-sha512-12:" + good_
 Measurement measurement_of(const std::string& hex);
 
 /// Start of a disk with a GPT; partitions are (type, unique GUID) pairs.
-std::string gpt_disk(const std::vector<std::pair<std::string, std::string>>& partitions,
-                     std::size_t sector_size = 512);
+std::string gpt_disk(const std::vector<std::pair<std::string, std::string>>& partitions, std::size_t sector_size = 512);
 inline const std::string esp_type = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
 /// Unique GUID of the ESP in FakeKernel::machine().
 inline const std::string esp_guid = "11111111-2222-3333-4444-555555555555";

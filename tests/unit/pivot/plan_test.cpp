@@ -35,12 +35,12 @@ TEST_CASE("the root partition is only written to for state that lives on it") {
 
 TEST_CASE("the printed plan lists every operation in order") {
   CHECK(describe_plan(plan_with(StateMode::overlay, StateMode::bind), "/sysroot").view() ==
-        "open    /sysroot/" + good_image + "\n" +
-            "measure sha512:" + good_hex + "\n" +
+        "open    /sysroot/" + good_image + "\n" + "measure sha512:" + good_hex + "\n" +
             "erofs   the measured image: ro\n"
             "overlay /: data=composefs/objects metacopy=on redirect_dir=on verity=require\n"
             "bind    /sysroot: /sysroot rw\n"
-            "overlay /etc: upper=state/deploy/" + good_hex + "/etc/upper work=state/deploy/" + good_hex +
+            "overlay /etc: upper=state/deploy/" +
+            good_hex + "/etc/upper work=state/deploy/" + good_hex +
             "/etc/work metacopy=off,redirect_dir=nofollow,index=off nosuid,nodev\n"
             "bind    /var: state/os/default/var nosuid,nodev\n"
             "attach  / on /sysroot\n");

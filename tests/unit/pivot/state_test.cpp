@@ -94,8 +94,9 @@ TEST_CASE("R13_transient_state_never_touches_the_disk") {
   CHECK(kernel.called("mount ext4 /sysroot ro"));
   CHECK(kernel.called("mount tmpfs <overlay>/var"));
   CHECK(kernel.called("mount tmpfs <overlay>/etc"));
-  CHECK(kernel.called("mount overlay <overlay>/etc lowerdir=<overlay>/etc,upperdir=<overlay>/etc/upper,"
-                      "workdir=<overlay>/etc/work,metacopy=off,redirect_dir=nofollow,index=off"));
+  CHECK(
+      kernel.called("mount overlay <overlay>/etc lowerdir=<overlay>/etc,upperdir=<overlay>/etc/upper,"
+                    "workdir=<overlay>/etc/work,metacopy=off,redirect_dir=nofollow,index=off"));
   CHECK(kernel.count("beneath /sysroot/state") == 0);
   CHECK_THAT(kernel.console, has_text("etc=transient var=transient"));
 }

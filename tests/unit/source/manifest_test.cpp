@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include <cstdint>
+
 #include "builder/source/manifest.hpp"
 
 #include "oci_layout_writer.hpp"
@@ -16,7 +18,9 @@ Json descriptor(const std::string& media_type) {
 }
 
 Json manifest() {
-  return {{"schemaVersion", 2}, {"mediaType", oci_manifest_type}, {"config", descriptor(oci_config_type)},
+  return {{"schemaVersion", 2},
+          {"mediaType", oci_manifest_type},
+          {"config", descriptor(oci_config_type)},
           {"layers", Json::array({descriptor(oci_layer_type)})}};
 }
 
@@ -63,8 +67,10 @@ TEST_CASE("N7_documents_of_two_kinds_or_other_than_their_descriptor_says_are_ref
   for (const std::string type : {oci_manifest_type, oci_index_type}) {
     CHECK_THROWS_WITH(parse_index(as_bytes(manifest().dump()), type), has_text("ambiguous manifest"));
   }
-  CHECK_THROWS_WITH(parse_index(as_bytes(with(index(), "/layers", Json::array()).dump()), {}), has_text("ambiguous manifest"));
-  CHECK_THROWS_WITH(parse_index(as_bytes(with(index(), "/config", Json::object()).dump()), {}), has_text("ambiguous manifest"));
+  CHECK_THROWS_WITH(parse_index(as_bytes(with(index(), "/layers", Json::array()).dump()), {}),
+                    has_text("ambiguous manifest"));
+  CHECK_THROWS_WITH(parse_index(as_bytes(with(index(), "/config", Json::object()).dump()), {}),
+                    has_text("ambiguous manifest"));
 }
 
 TEST_CASE("N6_layers_to_be_fetched_from_elsewhere_are_refused") {
@@ -74,7 +80,8 @@ TEST_CASE("N6_layers_to_be_fetched_from_elsewhere_are_refused") {
                 "not distributable");
   check_refused(with(manifest(), "/layers/0/mediaType", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"),
                 "not distributable");
-  check_refused(with(manifest(), "/layers/0/mediaType", "application/vnd.oci.image.layer.v1.tar+brotli"), "unknown media type");
+  check_refused(with(manifest(), "/layers/0/mediaType", "application/vnd.oci.image.layer.v1.tar+brotli"),
+                "unknown media type");
 }
 
 TEST_CASE("N8_descriptors_with_bad_digests_or_sizes_are_refused") {
@@ -103,7 +110,9 @@ TEST_CASE("N10_JSON_bombs_are_refused") {
 }
 
 TEST_CASE("a config gives platform, labels and diff IDs") {
-  const Json document{{"architecture", "arm64"}, {"os", "linux"}, {"created", "2024-01-01T00:00:00Z"},
+  const Json document{{"architecture", "arm64"},
+                      {"os", "linux"},
+                      {"created", "2024-01-01T00:00:00Z"},
                       {"config", {{"Labels", {{"a", "b"}}}}},
                       {"rootfs", {{"type", "layers"}, {"diff_ids", {"sha256:" + hex}}}}};
   const ImageConfig config = parse_image_config(as_bytes(document.dump()));
@@ -113,5 +122,6 @@ TEST_CASE("a config gives platform, labels and diff IDs") {
   CHECK(config.diff_ids.size() == 1);
   CHECK_THROWS_WITH(parse_image_config(as_bytes("{}")), has_text("has no 'rootfs'"));
   CHECK_THROWS_WITH(parse_image_config(as_bytes(with(document, "/rootfs/type", "x").dump())), has_text("not of type"));
-  CHECK_THROWS_WITH(parse_image_config(as_bytes(with(document, "/rootfs/diff_ids/0", "x").dump())), has_text("blob digest"));
+  CHECK_THROWS_WITH(parse_image_config(as_bytes(with(document, "/rootfs/diff_ids/0", "x").dump())),
+                    has_text("blob digest"));
 }

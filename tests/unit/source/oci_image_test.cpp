@@ -23,7 +23,8 @@ Json tagged(Json descriptor, const std::string& tag) {
   return descriptor;
 }
 
-Json for_platform(Json descriptor, const std::string& os, const std::string& architecture, const std::string& variant = {}) {
+Json for_platform(Json descriptor, const std::string& os, const std::string& architecture,
+                  const std::string& variant = {}) {
   descriptor["platform"] = {{"os", os}, {"architecture", architecture}};
   if (!variant.empty()) descriptor["platform"]["variant"] = variant;
   return descriptor;
@@ -38,7 +39,8 @@ TEST_CASE("layers of every compression add up, and each input is recorded") {
                                    layout.put(zstd_frame(upper), std::string(oci_layer_type) + "+zstd"),
                                    layout.put(TarWriter().file("x").str(), oci_layer_type)});
   layout.only(layout.manifest(
-      layout.config({layout.diff_id(lower), layout.diff_id(upper), layout.diff_id(TarWriter().file("x").str())}), layers));
+      layout.config({layout.diff_id(lower), layout.diff_id(upper), layout.diff_id(TarWriter().file("x").str())}),
+      layers));
   const SourceResult result = layout.read();
   CHECK(find(result.tree, "usr/b"));
   CHECK(find(result.tree, "usr/c"));
@@ -89,7 +91,8 @@ TEST_CASE("N2_a_layer_with_other_bytes_is_refused_by_its_digest") {
 
 TEST_CASE("N3_a_layer_that_is_not_its_diff_id_is_refused") {
   OciLayoutWriter layout;
-  layout.only(layout.manifest(layout.config({layout.diff_id(upper)}), Json::array({layout.put(lower, oci_layer_type)})));
+  layout.only(
+      layout.manifest(layout.config({layout.diff_id(upper)}), Json::array({layout.put(lower, oci_layer_type)})));
   check_refused(layout, "diff_id mismatch");
   layout.only(layout.manifest(layout.config({}), Json::array({layout.put(lower, oci_layer_type)})));
   check_refused(layout, "0 diff IDs for 1 layers");
@@ -121,8 +124,8 @@ TEST_CASE("the image is chosen by its platform") {
   const Json one = layout.put(layout.image({lower}), oci_manifest_type);
   const Json attestation = for_platform(one, "unknown", "unknown");
   const auto nested = [&](const Json& manifests) {
-    layout.index(Json::array({layout.put(Json{{"schemaVersion", 2}, {"mediaType", oci_index_type}, {"manifests", manifests}},
-                                         oci_index_type)}));
+    layout.index(Json::array({layout.put(
+        Json{{"schemaVersion", 2}, {"mediaType", oci_index_type}, {"manifests", manifests}}, oci_index_type)}));
   };
   nested(Json::array({for_platform(one, "linux", "arm64"), for_platform(one, "linux", "amd64"), attestation}));
   CHECK_NOTHROW(layout.read());

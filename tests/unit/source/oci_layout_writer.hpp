@@ -42,14 +42,18 @@ class OciLayoutWriter {
   Json put(const Json& document, const std::string& media_type) { return put(document.dump(), media_type); }
 
   Json config(const std::vector<std::string>& diff_ids) const {
-    return {{"architecture", "amd64"}, {"os", "linux"}, {"config", {{"Labels", {{"version", "7"}}}}},
+    return {{"architecture", "amd64"},
+            {"os", "linux"},
+            {"config", {{"Labels", {{"version", "7"}}}}},
             {"rootfs", {{"type", "layers"}, {"diff_ids", diff_ids}}}};
   }
 
   static std::string diff_id(const std::string& layer) { return blob_digest(as_bytes(layer)).text(); }
 
   Json manifest(const Json& config, const Json& layers) {
-    return {{"schemaVersion", 2}, {"mediaType", oci_manifest_type}, {"config", put(config, oci_config_type)},
+    return {{"schemaVersion", 2},
+            {"mediaType", oci_manifest_type},
+            {"config", put(config, oci_config_type)},
             {"layers", layers}};
   }
 
@@ -64,7 +68,9 @@ class OciLayoutWriter {
     return manifest(config(diff_ids), descriptors);
   }
 
-  void index(const Json& manifests) { write("image/index.json", Json{{"schemaVersion", 2}, {"manifests", manifests}}.dump()); }
+  void index(const Json& manifests) {
+    write("image/index.json", Json{{"schemaVersion", 2}, {"manifests", manifests}}.dump());
+  }
 
   /// Makes `manifest` the only image of the layout.
   OciLayoutWriter& only(const Json& manifest) {

@@ -36,7 +36,8 @@ TEST_CASE("sources are transport, path and tag") {
 TEST_CASE("unknown transports are wrong usage and name the known ones") {
   for (const std::string source : {"", "x", "/some/dir", "oci", "podman:x", "containers-storage:x", "OCI:x"}) {
     CAPTURE(source);
-    CHECK_THROWS_WITH(parse_source(source), has_text("known are oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE, tar:- and dir:DIR"));
+    CHECK_THROWS_WITH(parse_source(source),
+                      has_text("known are oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE, tar:- and dir:DIR"));
   }
   CHECK_THROWS_WITH(parse_source("docker://x/y"), has_text("registries can't be read yet"));
   CHECK_THROWS_WITH(parse_source("oci:"), has_text("no path"));
@@ -94,11 +95,14 @@ TEST_CASE("progress never goes back and reaches the end") {
   std::uint64_t last = 0;
   std::uint64_t total = 0;
   Ingest ingest(nullptr, Algorithm::sha256, 1);
-  read_source("oci:" + layout.path(), {"amd64", [&](std::uint64_t done, std::uint64_t all) {
-                                         CHECK(done >= last);
-                                         last = done;
-                                         total = all;
-                                       }}, ingest);
+  read_source("oci:" + layout.path(),
+              {"amd64",
+               [&](std::uint64_t done, std::uint64_t all) {
+                 CHECK(done >= last);
+                 last = done;
+                 total = all;
+               }},
+              ingest);
   CHECK(last == big.size());
   CHECK(total == big.size());
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include <cstdint>
+
 #include "store/json.hpp"
 
 #include "store/core/error.hpp"

@@ -23,8 +23,7 @@ TEST_CASE("the image format without erofs_formats follows from the feature list"
 }
 
 TEST_CASE("unknown compatible features and fields are ignored, unknown read-only ones are told") {
-  const RepositoryMeta meta =
-      parse_meta(as_bytes(R"({"version":1,"algorithm":"fsverity-sha512-12","later":{},
+  const RepositoryMeta meta = parse_meta(as_bytes(R"({"version":1,"algorithm":"fsverity-sha512-12","later":{},
                               "features":{"compatible":["x"],"read-only-compatible":["v1_erofs","y"],"incompatible":[]},
                               "erofs_formats":{"default":2,"extra":[1]}})"));
   CHECK(meta.unknown_read_only_features == std::vector<std::string>{"y"});

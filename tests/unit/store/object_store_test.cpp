@@ -25,7 +25,7 @@ ObjectStore store_in(const Scratch& scratch, Algorithm algorithm = Algorithm::sh
 }
 
 mode_t mode_of(const std::filesystem::path& path) {
-  struct stat info{};
+  struct stat info {};
   REQUIRE(::lstat(path.c_str(), &info) == 0);
   return info.st_mode & 07777;
 }
@@ -71,13 +71,13 @@ TEST_CASE("an object that is there is kept") {
   const Scratch scratch;
   const ObjectStore store = store_in(scratch);
   const Digest digest = store.put(pattern(100));
-  struct stat first{};
+  struct stat first {};
   ::stat((scratch.path() / object_path(digest)).c_str(), &first);
   store.put(pattern(100));
   NewObject again(store, ".");
   again.write_at(pattern(100), 0);
   again.publish(digest, 100);
-  struct stat second{};
+  struct stat second {};
   ::stat((scratch.path() / object_path(digest)).c_str(), &second);
   CHECK(first.st_ino == second.st_ino);
   CHECK(file_count(scratch.path()) == 1);

@@ -28,7 +28,7 @@ TEST_CASE("a new repository has the layout and meta.json of composefs-rs") {
   for (const char* part : {"objects", "images/refs", "streams/refs"}) {
     CHECK(std::filesystem::is_directory(scratch.path() / "repo" / part));
   }
-  struct stat info{};
+  struct stat info {};
   REQUIRE(::stat((scratch.path() / "repo").c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0700);
   REQUIRE(::stat((scratch.path() / "repo/objects").c_str(), &info) == 0);
@@ -124,8 +124,7 @@ TEST_CASE("a repository with an unknown read-only feature can be read, not chang
   const Scratch scratch;
   const Digest digest = Repository::create(scratch.directory(), "repo", Algorithm::sha256).objects().put(pattern(10));
   std::filesystem::remove(scratch.path() / "repo/meta.json");
-  write_new_file(scratch.directory(), "repo/meta.json",
-                 as_bytes(R"({"version":1,"algorithm":"fsverity-sha256-12",
+  write_new_file(scratch.directory(), "repo/meta.json", as_bytes(R"({"version":1,"algorithm":"fsverity-sha256-12",
                               "features":{"read-only-compatible":["v1_erofs","shiny"]}})"));
   const Repository repository = Repository::open(scratch.directory(), "repo");
   CHECK_FALSE(repository.writable());

@@ -41,7 +41,9 @@ TEST_CASE("a dumpfile in the tools' own spelling is printed as it was") {
   const std::string text =
       "/ 4096 40755 3 0 0 0 -1.5 - - -\n"
       "/a 4096 41777 2 1 2 0 1.0 - - - security.selinux=a:b\\x00 user.\\x3d=\\x3d-\n"
-      "/a/external 70 100644 1 0 0 0 1.0 aa/" + digest.substr(2) + " - " + digest + "\n"
+      "/a/external 70 100644 1 0 0 0 1.0 aa/" +
+      digest.substr(2) + " - " + digest +
+      "\n"
       "/a/inline 4 104755 1 0 0 0 1.0 - \\n\\t\\\\\\x20 -\n"
       "/block 0 60660 1 0 0 2049 1.0 - - -\n"
       "/dash 1 100644 1 0 0 0 1.0 - \\x2d -\n"
@@ -51,8 +53,12 @@ TEST_CASE("a dumpfile in the tools' own spelling is printed as it was") {
       "/hard 4 104755 2 0 0 0 1.0 - text -\n"
       "/link 4 120777 1 0 0 0 1.0 a\\x20=b - -\n"
       "/no-object 70 100644 1 0 0 0 1.0 - - -\n"
-      "/no-payload 70 100644 1 0 0 0 1.0 - - " + digest + "\n"
-      "/other-payload 70 100644 1 0 0 0 1.0 /x/y - " + digest + "\n"
+      "/no-payload 70 100644 1 0 0 0 1.0 - - " +
+      digest +
+      "\n"
+      "/other-payload 70 100644 1 0 0 0 1.0 /x/y - " +
+      digest +
+      "\n"
       "/socket 0 140755 1 0 0 0 1.0 - - -\n"
       "/whiteout 0 20000 1 0 0 0 1.0 - - -\n";
   CHECK(print_dumpfile(parse(text)) == text);

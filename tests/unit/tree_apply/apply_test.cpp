@@ -20,7 +20,8 @@ void check_refused(const std::vector<std::string>& layers, const std::string& re
 }  // namespace
 
 TEST_CASE("a later entry replaces an earlier one, directories keep their children") {
-  const std::string lower = TarWriter().directory("d").file("d/f", "1").file("x", "1").directory("y").file("y/f", "1").str();
+  const std::string lower =
+      TarWriter().directory("d").file("d/f", "1").file("x", "1").directory("y").file("y/f", "1").str();
   CHECK(listed(merged({lower, TarWriter().directory("d", 0700).str()})) == "d/ d/f=1 x=1 y/ y/f=1");
   CHECK(listed(merged({lower, TarWriter().file("d", "2").str()})) == "d=2 x=1 y/ y/f=1");
   CHECK(listed(merged({lower, TarWriter().directory("x").file("x/n", "2").str()})) == "d/ d/f=1 x/ x/n=2 y/ y/f=1");
@@ -37,7 +38,8 @@ TEST_CASE("T8_of_duplicates_in_one_layer_the_last_wins") {
 
 TEST_CASE("T2_nothing_is_reached_through_a_symbolic_link") {
   check_refused({TarWriter().symlink("etc", "/tmp").file("etc/f", "x").str()}, "its parent 'etc' is not a directory");
-  check_refused({TarWriter().directory("d").file("d/f").symlink("s", "d").hard_link("h", "s/f").str()}, "does not exist");
+  check_refused({TarWriter().directory("d").file("d/f").symlink("s", "d").hard_link("h", "s/f").str()},
+                "does not exist");
   check_refused({TarWriter().file("f").file("f/x").str()}, "its parent 'f' is not a directory");
 }
 
@@ -47,7 +49,8 @@ TEST_CASE("an entry without an entry for its parent directory is refused") {
 }
 
 TEST_CASE("T3_hard_links_share_the_inode_or_are_refused") {
-  const Tree tree = merged({TarWriter().file("f", "1").symlink("s", "f").hard_link("h", "f").hard_link("t", "s").str()});
+  const Tree tree =
+      merged({TarWriter().file("f", "1").symlink("s", "f").hard_link("h", "f").hard_link("t", "s").str()});
   CHECK(*find(tree, "f") == *find(tree, "h"));
   CHECK(*find(tree, "s") == *find(tree, "t"));
 
@@ -87,8 +90,14 @@ TEST_CASE("T7_whiteouts_hide_lower_layers_only") {
 }
 
 TEST_CASE("T7_every_order_of_a_layer_with_whiteouts_gives_the_same_tree") {
-  const std::string lower =
-      TarWriter().directory("d").file("d/a", "1").file("d/b", "1").directory("d/s").file("d/s/x", "1").file("f", "1").str();
+  const std::string lower = TarWriter()
+                                .directory("d")
+                                .file("d/a", "1")
+                                .file("d/b", "1")
+                                .directory("d/s")
+                                .file("d/s/x", "1")
+                                .file("f", "1")
+                                .str();
   struct Case {
     std::vector<std::string> entries;  // one ending in '/' is a directory
     std::string tree;

@@ -47,8 +47,9 @@ TEST_CASE("the root takes the metadata of /usr and /run is emptied") {
 
 TEST_CASE("T6_only_allowed_xattrs_stay") {
   std::string records;
-  for (const std::string key : {"security.capability", "security.selinux", "security.ima", "user.a", "user.overlay.redirect",
-                                "trusted.overlay.redirect", "trusted.overlay.metacopy", "system.posix_acl_access"}) {
+  for (const std::string key :
+       {"security.capability", "security.selinux", "security.ima", "user.a", "user.overlay.redirect",
+        "trusted.overlay.redirect", "trusted.overlay.metacopy", "system.posix_acl_access"}) {
     records += TarWriter::pax_record("SCHILY.xattr." + key, "v");
   }
   const std::string changes = TarWriter().extension('x', records).file("f").str();
@@ -86,7 +87,8 @@ TEST_CASE("I1_a_mount_target_that_is_no_directory_is_refused") {
   CHECK_NOTHROW(check_bootable_tree(system_tree()));
   for (const std::string name : {"etc", "var", "sysroot", "boot", "usr"}) {
     CAPTURE(name);
-    CHECK_THROWS_WITH(check_bootable_tree(system_tree(TarWriter().file(".wh." + name).str())), has_text("no directory /" + name));
+    CHECK_THROWS_WITH(check_bootable_tree(system_tree(TarWriter().file(".wh." + name).str())),
+                      has_text("no directory /" + name));
     CHECK_THROWS_WITH(check_bootable_tree(system_tree(TarWriter().symlink(name, "/tmp").str())),
                       has_text("/" + name + " is a symbolic link"));
     CHECK_THROWS_WITH(check_bootable_tree(system_tree(TarWriter().file(name).str())),

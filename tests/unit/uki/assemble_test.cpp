@@ -98,8 +98,10 @@ TEST_CASE("ukify makes the same file of the same parts") {
   write_new_file(scratch.directory(), "initrd", parts.initrd);
   write_new_file(scratch.directory(), "osrel", as_bytes(parts.os_release));
   write_new_file(scratch.directory(), "splash", *parts.splash);
-  INFO(output_of(scratch, ukify + " build --stub=stub --linux=linux --initrd=initrd --os-release=@osrel --splash=splash "
-                                  "--uname=" + parts.uname + " --cmdline='" + parts.cmdline + "' --output=uki.efi"));
+  INFO(output_of(scratch, ukify +
+                              " build --stub=stub --linux=linux --initrd=initrd --os-release=@osrel --splash=splash "
+                              "--uname=" +
+                              parts.uname + " --cmdline='" + parts.cmdline + "' --output=uki.efi"));
   const bool same = read_file(scratch.directory(), "uki.efi") == assemble_uki(parts);
   CHECK(same);
 }
@@ -122,7 +124,8 @@ TEST_CASE("SBAT lines of stub, kernel and caller are merged under one header") {
 
 TEST_CASE("merge_sbat drops repeated lines and headers and refuses what is no SBAT") {
   CHECK(merge_sbat({"sbat,1,x\na,1,b\n", "a,1,b\nc,2\n"}) ==
-        std::string("sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\na,1,b\nc,2\n") + '\0');
+        std::string("sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\na,1,b\nc,2\n") +
+            '\0');
   CHECK_THROWS_WITH(merge_sbat({"a,x,b\n"}), has_text("SBAT line 'a,x,b'"));
   CHECK_THROWS_WITH(merge_sbat({"a\x01,1,b\n"}), has_text("\\x01"));
   CHECK_THROWS_WITH(merge_sbat({",1,b\n"}), has_text("component,generation"));

@@ -78,15 +78,16 @@ TEST_CASE("what sbsign signs verifies here") {
   write_new_file(sample.scratch.directory(), "plain.efi", sample.uki);
   REQUIRE(run_in(sample.scratch, "sbsign --key db.key --cert db.crt --output theirs.efi plain.efi") == 0);
   CHECK_NOTHROW(verify_pe(read_file(sample.scratch.directory(), "theirs.efi"), sample.certificate()));
-  REQUIRE(run_in(sample.scratch, "osslsigncode sign -h sha256 -key db.key -certs db.crt -in plain.efi -out other.efi") == 0);
+  REQUIRE(run_in(sample.scratch,
+                 "osslsigncode sign -h sha256 -key db.key -certs db.crt -in plain.efi -out other.efi") == 0);
   CHECK_NOTHROW(verify_pe(read_file(sample.scratch.directory(), "other.efi"), sample.certificate()));
 }
 
 TEST_CASE("E1_one changed byte in any section or header breaks the signature, here and for sbverify") {
   const Signed sample;
   const PeFile parsed = PeFile::parse(sample.file);
-  std::vector<std::pair<std::string, std::size_t>> places = {
-      {"entry point", parsed.optional_offset() + 16}, {"section table", parsed.section_headers_offset() + 8}};
+  std::vector<std::pair<std::string, std::size_t>> places = {{"entry point", parsed.optional_offset() + 16},
+                                                             {"section table", parsed.section_headers_offset() + 8}};
   for (const pe::SectionHeader& section : parsed.sections()) {
     const std::string name(section.name());
     places.emplace_back(name + " start", section.PointerToRawData);
@@ -150,8 +151,10 @@ TEST_CASE("a damaged certificate table never verifies with a foreign meaning and
 TEST_CASE("a certificate issued by the trusted one is accepted, and so is the exact one") {
   Scratch scratch;
   make_key(scratch, "ca");
-  REQUIRE(run_in(scratch, "openssl req -new -newkey rsa:2048 -nodes -subj /CN=leaf/ -keyout leaf.key -out leaf.csr && "
-                          "openssl x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -out leaf.crt") == 0);
+  REQUIRE(run_in(scratch,
+                 "openssl req -new -newkey rsa:2048 -nodes -subj /CN=leaf/ -keyout leaf.key -out leaf.csr && "
+                 "openssl x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -out leaf.crt") ==
+          0);
   const Bytes file = sign_pe(small_pe("x"), Signer::load(scratch.directory(), "leaf.key", "leaf.crt"));
   CHECK_NOTHROW(verify_pe(file, Certificate::load(scratch.directory(), "ca.crt")));
   CHECK_NOTHROW(verify_pe(file, Certificate::load(scratch.directory(), "leaf.crt")));

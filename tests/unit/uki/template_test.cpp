@@ -37,10 +37,12 @@ TEST_CASE("what ukify only warns about is an error with file and line") {
   };
   for (const Row& row : {
            Row{"[UKI]\n\nSecureBootPrivatKey=x\n",
-               "template 'x.conf': line 3: unknown key 'SecureBootPrivatKey'; the nearest known one is SecureBootPrivateKey"},
+               "template 'x.conf': line 3: unknown key 'SecureBootPrivatKey'; the nearest known one is "
+               "SecureBootPrivateKey"},
            Row{"[UKI]\ncmdline=x\n", "line 2: unknown key 'cmdline'; the nearest known one is Cmdline"},
            Row{"[UKI]\nPCRBanks=sha256\n", "line 2: the key PCRBanks of ukify is not supported"},
-           Row{"[PCRSignature:initrd]\nPhases=x\n", "line 1: the section '[PCRSignature:initrd]' of ukify is not supported"},
+           Row{"[PCRSignature:initrd]\nPhases=x\n",
+               "line 1: the section '[PCRSignature:initrd]' of ukify is not supported"},
            Row{"[Uki]\n", "line 1: unknown section '[Uki]'"},
            Row{"Cmdline=x\n", "line 1: expected [UKI], found 'Cmdline=x'"},
            Row{"[UKI]\nCmdline\n", "line 2: expected KEY=VALUE, found 'Cmdline'"},

@@ -12,8 +12,7 @@ namespace sealroot {
 
 Bytes installed_stub() {
   const char* chosen = std::getenv("SEALROOT_TEST_STUB");
-  return read_file(working_directory(),
-                   chosen != nullptr ? chosen : "/usr/lib/systemd/boot/efi/linuxx64.efi.stub");
+  return read_file(working_directory(), chosen != nullptr ? chosen : "/usr/lib/systemd/boot/efi/linuxx64.efi.stub");
 }
 
 Bytes small_pe(const std::string& text, std::uint16_t dll_characteristics) {
@@ -83,8 +82,9 @@ std::string output_of(const Scratch& scratch, const std::string& command) {
 }
 
 void make_key(const Scratch& scratch, const std::string& name, const std::string& algorithm) {
-  const int status = run_in(scratch, "openssl req -new -x509 -newkey " + algorithm + " -nodes -days 3650 -subj /CN=" + name +
-                                         "/ -keyout " + name + ".key -out " + name + ".crt");
+  const int status =
+      run_in(scratch, "openssl req -new -x509 -newkey " + algorithm + " -nodes -days 3650 -subj /CN=" + name +
+                          "/ -keyout " + name + ".key -out " + name + ".crt");
   if (status != 0) throw Error(Fault::os, "openssl: can't make a key");
 }
 

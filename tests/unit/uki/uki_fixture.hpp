@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// Real and made-up parts for the tests of builder/uki: Debian's systemd stub, a small PE file in place of a kernel, keys
-// made by the openssl program, and a way to run the independent tools.
+// Real and made-up parts for the tests of builder/uki: Debian's systemd stub, a small PE file in place of a kernel,
+// keys made by the openssl program, and a way to run the independent tools.
 #pragma once
 
 #include <string>

@@ -119,8 +119,8 @@ TEST_CASE("tree, descriptor and digest agree with the program fsverity") {
     write_new_file(scratch.directory(), name, data);
     for (const Algorithm algorithm : algorithms) {
       INFO(size_bytes << " " << algorithm_name(algorithm));
-      const std::string command = "cd " + base + " && fsverity digest --compact --hash-alg=" +
-                                  std::string(algorithm_name(algorithm)) +
+      const std::string command = "cd " + base +
+                                  " && fsverity digest --compact --hash-alg=" + std::string(algorithm_name(algorithm)) +
                                   " --out-merkle-tree=tree --out-descriptor=descriptor " + name + " >digest";
       REQUIRE(std::system(command.c_str()) == 0);
       VerityHasher hasher(algorithm, Keep::tree);

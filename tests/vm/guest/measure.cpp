@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// /init of a test machine: asks the kernel for the digest of every object of a sealed disk, compares it with the object's
-// name, and reads every byte through fs-verity. Apart from the product's code on purpose: it is the oracle.
+// /init of a test machine: asks the kernel for the digest of every object of a sealed disk, compares it with the
+// object's name, and reads every byte through fs-verity. Apart from the product's code on purpose: it is the oracle.
 //
 //   measured_partition=/dev/...   on the kernel command line names the root partition
 //   SEALROOT-CHECK objects=N      objects looked at
