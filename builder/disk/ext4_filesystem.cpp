@@ -96,7 +96,8 @@ struct Time {
 Time encode_time(std::int64_t seconds, std::uint32_t nanoseconds) {
   constexpr std::int64_t least = INT32_MIN;
   constexpr std::int64_t most = least + (std::int64_t{4} << 32) - 1;
-  const std::int64_t clamped = std::clamp(seconds, least, most);  // as Linux does it, in the years 1901 and 2446
+  // As Linux does it, in the years 1901 and 2446. In brackets, because newer ext2fs headers have a macro of that name.
+  const std::int64_t clamped = (std::clamp)(seconds, least, most);
   const auto low = static_cast<std::uint32_t>(clamped);
   const auto epoch = static_cast<std::uint32_t>((clamped - static_cast<std::int32_t>(low)) >> 32U);
   return {low, nanoseconds << 2U | epoch};
