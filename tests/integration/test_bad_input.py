@@ -143,6 +143,8 @@ class BadInput(unittest.TestCase):
         """In a tmpfs of 24 MB, in a mount namespace of its own."""
         script = f'mount -t tmpfs -o size=24m none {self.scratch}; "$@"; status=$?; ls -A {self.scratch}; exit $status'
         namespace = ("unshare", "--mount") if os.getuid() == 0 else ("unshare", "--mount", "--map-root-user")
+        if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("this system lets nobody make a mount namespace (a chroot, a container)")
         result = self.build(f"oci:{self.product.folder / 'demo'}", command=(*namespace, "sh", "-c", script, "sh"))
         self.assert_refused(result, "No space left on device")
 
