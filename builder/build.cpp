@@ -48,7 +48,8 @@ SourceResult read_tree(const BuildOptions& options, const Repository& repository
                           .algorithm = options.algorithm,
                           .architecture = options.architecture,
                           .keep_user_xattrs = options.keep_user_xattrs,
-                          .threads = options.threads},
+                          .threads = options.threads,
+                          .max_entries = options.max_entries},
                          &repository.objects(), [&](std::uint64_t done, std::uint64_t total) {
                            progress("reading " + options.source, done, total);
                          });

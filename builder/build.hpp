@@ -13,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "builder/layer/limits.hpp"
 #include "store/core/digest.hpp"
 
 namespace sealroot {
@@ -40,6 +41,7 @@ struct BuildOptions {
   bool disk = true;
   std::uint64_t disk_size = 0;  // bytes; 0: what is needed
   unsigned threads = 0;         // 0: one a CPU
+  std::uint64_t max_entries = max_entry_count;
 };
 
 /// Tells what is being done: called once at the start of each phase, then with bytes as they pass (`total` 0 if it is

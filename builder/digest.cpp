@@ -12,7 +12,7 @@ namespace sealroot {
 namespace {
 
 Repository open_or_create_store(const std::string& path, Algorithm algorithm) {
-  if (try_open_at(working_directory(), path, O_PATH)) return open_store(path, algorithm);
+  if (try_open_at(working_directory(), path + "/meta.json", O_PATH)) return open_store(path, algorithm);
   return Repository::create(working_directory(), path, algorithm);
 }
 
@@ -27,8 +27,9 @@ Repository open_store(const std::string& path, Algorithm algorithm) {
 
 SourceResult read_normalised(const TreeOptions& options, const ObjectStore* store, const ReadProgress& progress) {
   Ingest ingest(store, options.algorithm, options.threads);
-  SourceResult result =
-      read_source(options.source, {.architecture = options.architecture, .progress = progress}, ingest);
+  SourceResult result = read_source(
+      options.source, {.architecture = options.architecture, .max_entries = options.max_entries, .progress = progress},
+      ingest);
   std::string& architecture = result.info.config.architecture;
   if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say
   if (architecture.empty()) architecture = host_architecture();

@@ -38,6 +38,7 @@ void add_input_options(CLI::App& command, BuildArguments& arguments) {
   command.add_option("--arch", options.architecture, "platform of an OCI index (default: this\nhost's)");
   command.add_flag("--keep-user-xattrs", options.keep_user_xattrs, "keep user.* extended attributes");
   command.add_option("--threads", options.threads, "worker threads (default: one a CPU)");
+  command.add_option("--max-entries", options.max_entries, "most files a source may have (default: a\nmillion)");
 }
 
 void add_boot_options(CLI::App& command, BuildArguments& arguments) {

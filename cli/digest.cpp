@@ -73,6 +73,7 @@ void add_digest_command(CLI::App& app) {
   command->add_option("--arch", tree.architecture, "platform of an OCI index (default: this\nhost's)");
   command->add_flag("--keep-user-xattrs", tree.keep_user_xattrs, "keep user.* extended attributes");
   command->add_option("--threads", tree.threads, "worker threads (default: one a CPU)");
+  command->add_option("--max-entries", tree.max_entries, "most files a source may have (default: a\nmillion)");
   command->add_flag("--json", arguments->json, "print a record on stdout");
   command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");
   command->callback([arguments] { run_digest(*arguments); });

@@ -90,6 +90,18 @@ int NewObject::link(const std::string& path) const {
   return result == 0 ? 0 : errno;
 }
 
+/// Puts the file in the place of another: rename(2) can do that, linkat(2) can't.
+void NewObject::replace(const std::string& path) const {
+  const int directory = store_.objects_.get();
+  const std::string temporary = path.substr(0, 3) + temporary_name();
+  int error_number = link(temporary);
+  if (error_number == 0 && ::renameat(directory, temporary.c_str(), directory, path.c_str()) < 0) {
+    error_number = errno;
+    ::unlinkat(directory, temporary.c_str(), 0);
+  }
+  if (error_number != 0) throw os_error("replacing what a power cut left of it", error_number);
+}
+
 void NewObject::publish(const Digest& digest, std::uint64_t size_bytes) {
   const std::string path = object_path(digest);
   during("object objects/" + path, [&] {
@@ -99,8 +111,11 @@ void NewObject::publish(const Digest& digest, std::uint64_t size_bytes) {
       make_folder(store_.objects_, path.substr(0, 2));
       error_number = link(path);
     }
-    if (error_number == EEXIST && store_.contains_intact(digest, size_bytes)) return;
-    if (error_number != 0) throw os_error("giving it its name", error_number);
+    if (error_number == EEXIST) {
+      if (!store_.contains_intact(digest, size_bytes)) replace(path);
+    } else if (error_number != 0) {
+      throw os_error("giving it its name", error_number);
+    }
   });
 }
 

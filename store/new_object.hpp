@@ -33,7 +33,8 @@ class NewObject {
   /// threads  safe for ranges that don't overlap
   void write_at(ByteView data, std::uint64_t offset) const { write_all_at(file_, data, offset); }
 
-  /// Seals the file, compares what the kernel measures with `digest` and gives it its name; no writes after this.
+  /// Seals the file, compares what the kernel measures with `digest` and gives it its name; no writes after this. Of
+  /// two equal objects the first is kept; one of that name with another size is replaced in one step.
   void publish(const Digest& digest, std::uint64_t size_bytes);
 
  private:
@@ -41,6 +42,7 @@ class NewObject {
   void create_named();
   void seal(const Digest& digest);
   int link(const std::string& path) const;
+  void replace(const std::string& path) const;
 
   const ObjectStore& store_;
   std::string folder_;

@@ -53,7 +53,7 @@ class ContentSink {
 
 class LayerReader {
  public:
-  LayerReader(ReadAhead& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest)
+  LayerReader(ChunkSource& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest)
       : tar_(stream), whiteouts_(whiteouts), budget_(budget), ingest_(ingest) {}
 
   void read_all(Layer& layer) {
@@ -65,7 +65,10 @@ class LayerReader {
 
  private:
   void take(const TarEntry& entry, Layer& layer) {
-    if (budget_.entries-- == 0) throw bad("more than " + std::to_string(max_entry_count) + " entries");
+    if (budget_.entries-- == 0) {
+      throw bad("more than " + std::to_string(budget_.max_entries) + " entries; --max-entries allows more");
+    }
+    take_metadata(entry);
     std::string path = normalise_path(entry.path);
     if (entry.path.ends_with('/') && entry.type != TarEntry::Type::directory) {
       throw bad("name ends with '/', but the entry is not a directory");
@@ -84,6 +87,16 @@ class LayerReader {
       fill_node(entry, std::get<Node>(result.what), result.content);
     }
     layer.entries.push_back(std::move(result));
+  }
+
+  void take_metadata(const TarEntry& entry) {
+    std::uint64_t size = entry.path.size() + entry.link_target.size();
+    for (const auto& [name, value] : entry.metadata.xattrs) size += name.size() + value.size();
+    if (size > budget_.metadata_bytes) {
+      throw bad("names, links and xattrs of more than " + std::to_string(budget_.max_entries * mean_metadata_size) +
+                " bytes together; --max-entries allows more");
+    }
+    budget_.metadata_bytes -= size;
   }
 
   static bool is_whiteout_path(std::string_view path) {
@@ -168,9 +181,14 @@ class LayerReader {
 
 }  // namespace
 
-LayerBudget::LayerBudget() : entries(max_entry_count), content_bytes(max_total_size), hole_bytes(max_hole_size) {}
+LayerBudget::LayerBudget(std::uint64_t entry_limit)
+    : max_entries(entry_limit),
+      entries(entry_limit),
+      metadata_bytes(entry_limit * mean_metadata_size),
+      content_bytes(max_total_size),
+      hole_bytes(max_hole_size) {}
 
-Layer read_layer(ReadAhead& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
+Layer read_layer(ChunkSource& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
                  Ingest& ingest) {
   Layer layer;
   layer.name = name;

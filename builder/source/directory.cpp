@@ -98,7 +98,9 @@ class DirectoryReader {
   }
 
   void take(const Fd& directory, const std::string& name, const std::string& path, Layer& layer) {
-    if (++count_ > max_entry_count) throw bad("more than " + std::to_string(max_entry_count) + " entries");
+    if (++count_ > rules_.max_entries) {
+      throw bad("more than " + std::to_string(rules_.max_entries) + " entries; --max-entries allows more");
+    }
     if (path.size() > max_entry_path_size)
       throw bad("path is longer than " + std::to_string(max_entry_path_size) + " bytes");
     if (rules_.refuse_whiteouts && name.starts_with(".wh."))

@@ -8,6 +8,7 @@
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
+#include "store/ingest.hpp"
 #include "store/new_object.hpp"
 #include "store/verity/kernel.hpp"
 #include "store/verity/verity_hasher.hpp"
@@ -83,19 +84,36 @@ TEST_CASE("an object that is there is kept") {
   CHECK(file_count(scratch.path()) == 1);
 }
 
-TEST_CASE("P2_an object of the right name and wrong size is untrusted and named") {
+TEST_CASE("P2_an object that a power cut left empty or cut short is written again by a rerun") {
+  for (const bool unnamed_files : {true, false}) {
+    const Scratch scratch;
+    const ObjectStore store = store_in(scratch);
+    if (!unnamed_files) store.forgo_unnamed_files();
+    const Digest digest = store.put(pattern(5000));
+    for (const std::size_t left : {std::size_t{0}, std::size_t{4096}, std::size_t{5001}}) {
+      replace(scratch, digest, pattern(left));
+      CHECK_FALSE(store.contains_intact(digest, 5000));
+      CHECK_THROWS_WITH(store.read(digest), has_text("its bytes give another digest"));
+      CHECK(store.put(pattern(5000)) == digest);
+      CHECK(store.read(digest) == pattern(5000));
+      CHECK(file_count(scratch.path()) == 1);
+    }
+  }
+}
+
+TEST_CASE("P2_a large object that a power cut left cut short is written again by a rerun") {
   const Scratch scratch;
   const ObjectStore store = store_in(scratch);
-  const Digest digest = store.put(pattern(5000));
-  replace(scratch, digest, pattern(4096));
-  try {
-    store.put(pattern(5000));
-    FAIL("a truncated object was trusted");
-  } catch (const Error& error) {
-    CHECK(error.fault() == Fault::untrusted);
-    CHECK_THAT(error.what(), has_text("objects/" + object_path(digest)));
-    CHECK_THAT(error.what(), has_text("4096 bytes, but its content has 5000; remove this file"));
-  }
+  const Bytes content = pattern(3000000);
+  const Digest digest = store.put(content);
+  replace(scratch, digest, pattern(1048576));
+  Ingest ingest(&store, store.algorithm(), 2);
+  ingest.begin(content.size());
+  ingest.write(content);
+  ingest.end();
+  CHECK(ingest.finish() == std::vector{digest});
+  CHECK(store.read(digest) == content);
+  CHECK(file_count(scratch.path()) == 1);
 }
 
 TEST_CASE("what stands in an object's place is not followed and not waited for") {
