@@ -41,12 +41,13 @@ class NewObject {
   void create_unnamed();
   void create_named();
   void seal(const Digest& digest);
-  int link(const std::string& path) const;
-  void replace(const std::string& path) const;
+  int link(const Fd& folder, const std::string& name) const;
+  void replace(const Fd& folder, const std::string& name) const;
 
   const ObjectStore& store_;
   std::string folder_;
-  std::string temporary_name_;  ///< empty: the file has no name
+  Fd directory_;                ///< of that name
+  std::string temporary_name_;  ///< in it; empty: the file has no name
   Fd file_;
 };
 

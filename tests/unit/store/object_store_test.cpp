@@ -140,6 +140,30 @@ TEST_CASE("what stands in an object's place is not followed and not waited for")
   CHECK_THROWS_AS(store.contains(digest), Error);
 }
 
+TEST_CASE("O6_a symlink that takes the place of a folder while an object is written leads nowhere") {
+  for (const bool unnamed_files : {true, false}) {
+    const Scratch scratch;
+    const Scratch canary;
+    const ObjectStore store = store_in(scratch);
+    if (!unnamed_files) store.forgo_unnamed_files();
+    const Bytes content = pattern(5000);
+    const Digest digest = measure_bytes(Algorithm::sha256, content);
+    const std::filesystem::path folder = scratch.path() / object_path(digest).substr(0, 2);
+    {
+      NewObject object(store, folder.filename().string());
+      object.write_at(content, 0);
+      std::filesystem::rename(folder, scratch.path() / "moved");
+      std::filesystem::create_directory_symlink(canary.path(), folder);
+      CHECK_NOTHROW(object.publish(digest, content.size()));
+    }
+    CHECK_THROWS_WITH(store.put(content), has_text("through a symbolic link"));
+    NewObject elsewhere(store, ".");  // as large ones are written
+    elsewhere.write_at(content, 0);
+    CHECK_THROWS_WITH(elsewhere.publish(digest, content.size()), has_text("through a symbolic link"));
+    CHECK(file_count(canary.path()) == 0);
+  }
+}
+
 TEST_CASE("a flipped bit in an object is untrusted when it is read") {
   const Scratch scratch;
   const ObjectStore store = store_in(scratch);
