@@ -3,6 +3,7 @@
 """Input that is small to write and large to read: stopped by a limit that the message names, within bounds of memory and
 CPU time. Everything is made while it is read, nothing of it is stored."""
 
+import contextlib
 import gzip
 import itertools
 import json
@@ -23,7 +24,7 @@ from small_image import base_entries, tar_bytes, write_image  # noqa: E402
 SEALROOT = os.environ["SEALROOT"]
 MIB = 1 << 20
 ZEROS = bytes(64 * MIB)
-MEMORY = 256 * MIB
+MEMORY = 384 * MIB
 CPU_SECONDS = 10
 
 
@@ -39,11 +40,12 @@ def header(name, size=0, kind=b"0"):
 
 
 def pax(records, name=b"f"):
-    body = b""
+    lines = []
     for key, value in records:
         length = len(key) + len(value) + 3
         length += len(str(length + len(str(length))))
-        body += b"%d %s=%s\n" % (length, key, value)
+        lines.append(b"%d %s=%s\n" % (length, key, value))
+    body = b"".join(lines)
     return header(b"pax", len(body), b"x") + body + bytes(-len(body) % 512) + header(name)
 
 
@@ -83,7 +85,7 @@ TARS = (
     ("T12 gzip bomb", lambda: bomb(lambda data: gzip.compress(data, 9, mtime=0)), "200 times"),
     ("T12 zstd bomb", lambda: bomb(zstd), "200 times"),
     ("T12 xz bomb", lambda: bomb(lambda data: lzma.compress(data, preset=0)), "200 times"),
-    ("T12 gzip in gzip", lambda: [gzip.compress(gzip.compress(tar_bytes(base_entries())))], "tar header"),
+    ("T12 gzip in gzip", lambda: [gzip.compress(gzip.compress(tar_bytes(base_entries())))], "archive is cut"),
     ("T12 10 million entries", lambda: numbered(empty_file), "more than 1000000 entries"),
     ("T12 path of 100000 folders", lambda: [pax([(b"path", b"d/" * 100000)])], "4096 bytes"),
     ("T12 long names", lambda: numbered(lambda i: pax([(b"path", b"%09d/" % i + LONG_NAME)]), 50), "names, links and"),
@@ -98,7 +100,7 @@ TARS = (
     ("T12 file of 8 EiB", lambda: [header(b"file", 1 << 62), ZEROS[:MIB]], "bytes"),
     ("T10 old GNU sparse map without end",
      lambda: itertools.chain([sparse_header()], endless((b"%011o\0%011o\0" % (0, 0) * 21 + b"\1" + bytes(7)) * 1000)),
-     "sparse"),
+     "archive"),
     ("T10 sparse map 1.0 without end",
      lambda: itertools.chain([sparse_1_0()], endless(b"0\n0\n" * 100000)), "sparse"),
 )  # fmt: skip
@@ -158,7 +160,7 @@ class Limits(unittest.TestCase):
             ("N10 100000 levels", lambda file: file.write(b"[" * 100000), "nested deeper"),
             ("N10 a million objects", lambda file: file.write(b"[" + b"{}," * 1390000 + b"{}]"), "index"),
             ("N10 a million lists", lambda file: file.write(b"[" + b"[]," * 1390000 + b"[]]"), "index"),
-            ("N10 a million keys", lambda file: file.write(b'{"a":0,' * 0 + keys(300000)), "index"),
+            ("N10 a million keys", lambda file: file.write(keys(300000)), "index"),
         ):
             with self.subTest(self.what):
                 layout = self.scratch / "layout"
@@ -185,12 +187,10 @@ def keys(count):
 
 
 def feed(pipe, pieces):
-    try:
-        for piece in pieces:
-            pipe.write(piece)
-        pipe.close()
-    except BrokenPipeError:
-        pass
+    with contextlib.suppress(BrokenPipeError):
+        with pipe:
+            for piece in pieces:
+                pipe.write(piece)
 
 
 if __name__ == "__main__":
