@@ -25,7 +25,7 @@ struct TreeOptions {
   std::string architecture;  // OCI name; empty: this host's
   XattrRule xattrs = XattrRule::allowlist_only;
   LabelMode labels = LabelMode::automatic;  // of the boot form
-  unsigned threads = 0;  // 0: one a CPU
+  unsigned threads = 0;                     // 0: one a CPU
 };
 
 /// Called with bytes as they pass; `total` 0 if it is not known.
@@ -45,7 +45,7 @@ std::optional<std::string> make_boot_tree(NormalisedSource& source, LabelMode la
 
 struct DigestOptions {
   TreeOptions tree;
-  bool boot_form = true;  // as `sealroot build` seals it; else as a container's image
+  bool boot_form = true;             // as `sealroot build` seals it; else as a container's image
   std::optional<std::string> store;  // repository to add to, made if it is not there; else nothing is written
 };
 

@@ -12,7 +12,7 @@ std::string template_text(const std::string& name) {
   if (names_file(name)) return resolve_text(working_directory(), "@" + name);
   if (const auto text = try_embedded_template(name)) return std::string(*text);
   throw Error(Fault::usage, "profile " + quoted(name) + ": not one of " + std::string(embedded_template_names()) +
-                                  "; a file is named with a '/' in it, such as ./" + name);
+                                "; a file is named with a '/' in it, such as ./" + name);
 }
 
 std::optional<Signer> load_signer(const BuildOptions& options, const UkiTemplate& uki) {

@@ -51,8 +51,7 @@ Json source_json(const SourceInfo& source) {
 
 /// By the names of the command line, as it has to be given to get the same bytes: what was left to a default has the
 /// value that it got. "file": the option names a file, see `inputs` (--kernel: `kernel`).
-Json options_json(const BuildOptions& options, const SourceInfo& source, const Release& release,
-                  const Kernel& kernel) {
+Json options_json(const BuildOptions& options, const SourceInfo& source, const Release& release, const Kernel& kernel) {
   Json json{{"digest", algorithm_name(options.algorithm)},
             {"arch", source.config.architecture},
             {"xattrs", xattr_rule_name(options.xattrs)},
@@ -124,10 +123,8 @@ void BuildRecord::add_objects(const Fd& output, const ObjectStore& store, const 
     list += to_hex(object) + " " + std::to_string(info.st_size) + "\n";
   }
   write_new_file(output, name, as_bytes(list));
-  json_["objects"] = {{"count", objects.size()},
-                      {"size", total_bytes},
-                      {"file", name},
-                      {"sha256", blob_digest(as_bytes(list)).hex}};
+  json_["objects"] = {
+      {"count", objects.size()}, {"size", total_bytes}, {"file", name}, {"sha256", blob_digest(as_bytes(list)).hex}};
 }
 
 void BuildRecord::add_uki(const std::string& name, const Bytes& uki, const UkiParts& parts, const Kernel& kernel,

@@ -7,8 +7,7 @@ namespace sealroot {
 
 CLI::Option* add_tree_options(CLI::App& command, TreeRules& rules) {
   command
-      .add_option("--xattrs", rules.xattrs,
-                  "allowlist-only: keep security.capability;\nkeep-user-xattrs: and user.*")
+      .add_option("--xattrs", rules.xattrs, "allowlist-only: keep security.capability;\nkeep-user-xattrs: and user.*")
       ->check(CLI::IsMember({"allowlist-only", "keep-user-xattrs"}))
       ->type_name("RULE")
       ->capture_default_str();

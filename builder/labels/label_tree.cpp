@@ -112,7 +112,8 @@ LabelMode parse_label_mode(std::string_view name) {
 std::string_view label_mode_name(LabelMode mode) { return mode_names[static_cast<std::size_t>(mode)].second; }
 
 std::optional<std::string> label_tree(Tree& tree, LabelMode mode, const ContentReader& read) {
-  for (Node& node : tree.nodes) std::erase_if(node.metadata.xattrs, [](const auto& x) { return x.first == label_xattr; });
+  for (Node& node : tree.nodes)
+    std::erase_if(node.metadata.xattrs, [](const auto& x) { return x.first == label_xattr; });
   if (mode == LabelMode::off) return std::nullopt;
   return during("SELinux labels", [&]() -> std::optional<std::string> {
     std::optional<Policy> policy = load_policy(tree, read);

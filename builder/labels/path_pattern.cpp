@@ -31,7 +31,8 @@ template <typename T, void (*release)(T*)>
 struct Release {
   void operator()(T* object) const { release(object); }
 };
-using CompileContext = std::unique_ptr<pcre2_compile_context, Release<pcre2_compile_context, pcre2_compile_context_free>>;
+using CompileContext =
+    std::unique_ptr<pcre2_compile_context, Release<pcre2_compile_context, pcre2_compile_context_free>>;
 using MatchContext = std::unique_ptr<pcre2_match_context, Release<pcre2_match_context, pcre2_match_context_free>>;
 using MatchData = std::unique_ptr<pcre2_match_data, Release<pcre2_match_data, pcre2_match_data_free>>;
 using Code = std::unique_ptr<pcre2_code, Release<pcre2_code, pcre2_code_free>>;
@@ -93,7 +94,8 @@ bool belongs_to_all(std::string_view rest) {
   for (std::size_t at = 0; at < rest.size();) {
     const char c = rest[at];
     if (rest.substr(at, 2) == "\\Q") return false;
-    if (rest.substr(at, 2) == "(?" && (at + 2 == rest.size() || std::string_view(":=!<").find(rest[at + 2]) == std::string_view::npos)) {
+    if (rest.substr(at, 2) == "(?" &&
+        (at + 2 == rest.size() || std::string_view(":=!<").find(rest[at + 2]) == std::string_view::npos)) {
       return false;
     }
     if (c == '|' && depth == 0) return false;

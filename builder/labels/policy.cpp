@@ -42,8 +42,8 @@ class PolicyReader {
 };
 
 Policy read_policy(const PolicyReader& reader, const std::string& name) {
-  const std::string base = std::string(selinux_folder) + "/" + name + "/" + std::string(contexts_folder) + "/" +
-                           std::string(contexts_file);
+  const std::string base =
+      std::string(selinux_folder) + "/" + name + "/" + std::string(contexts_folder) + "/" + std::string(contexts_file);
   Policy policy{name, {}, {}};
   for (const std::string_view suffix : rule_suffixes) {
     const std::string path = base + std::string(suffix);

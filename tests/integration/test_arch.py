@@ -8,6 +8,7 @@ to be in the container image. Here they are this host's stub with another machin
 
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -55,6 +56,7 @@ class OtherArchitecture(unittest.TestCase):
         entries = [*base_entries(), *((name, None) for name in folders),
                    ("usr/lib/modules/6.12-arm64/vmlinuz", self.kernel),
                    *((f"usr/lib/systemd/boot/efi/{found[part][0]}", found[part][1]) for part in parts)]  # fmt: skip
+        shutil.rmtree(self.scratch / "image", ignore_errors=True)
         write_image(self.scratch / "image", [tar_bytes(entries)], architecture="arm64")
 
     def build(self, *options):

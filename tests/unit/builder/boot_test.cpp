@@ -39,9 +39,9 @@ struct Fixture {
 
 TEST_CASE("links inside a tree are followed inside the tree only") {
   const Fixture fixture;
-  const Tree tree = tree_of({"/etc dir", "/etc/hosts file h", "/etc/up link ../../../usr/file", "/etc/abs link /usr/file",
-                             "/etc/loop link loop", "/lib link usr/lib", "/usr dir", "/usr/file file found",
-                             "/usr/lib dir", "/usr/lib/os-release file ID=x"});
+  const Tree tree = tree_of({"/etc dir", "/etc/hosts file h", "/etc/up link ../../../usr/file",
+                             "/etc/abs link /usr/file", "/etc/loop link loop", "/lib link usr/lib", "/usr dir",
+                             "/usr/file file found", "/usr/lib dir", "/usr/lib/os-release file ID=x"});
   const TreeFiles files(tree, fixture.store);
   CHECK(as_text(files.try_read("/etc/up").value()) == "found");
   CHECK(as_text(files.try_read("etc/abs").value()) == "found");

@@ -57,8 +57,9 @@ TEST_CASE("every file gets the label of its path and type") {
   System system;
   system.directory("usr").file("usr/f").add("usr/l", Symlink{"f"}).add("usr/p", Fifo{}).add("usr/s", Socket{});
   system.add("usr/b", DeviceNode{true, 1}).add("usr/c", DeviceNode{false, 1}).file("tmp");
-  system.policy("/.* any\n/usr/.* -- file\n/usr/.* -l link\n/usr/.* -p fifo\n/usr/.* -s socket\n/usr/.* -b block\n"
-                "/usr/.* -c char\n/ -d root\n/tmp <<none>>\n");
+  system.policy(
+      "/.* any\n/usr/.* -- file\n/usr/.* -l link\n/usr/.* -p fifo\n/usr/.* -s socket\n/usr/.* -b block\n"
+      "/usr/.* -c char\n/ -d root\n/tmp <<none>>\n");
   CHECK(system.label() == "small");
   CHECK(system.label_of("") == "root");
   CHECK(system.label_of("usr") == "any");
@@ -76,8 +77,7 @@ TEST_CASE("an alias stands for a path and all below it") {
   System system;
   system.directory("lib64").directory("lib64/x").file("lib64/x/y").directory("lib64x").directory("usr");
   system.directory("usr/local").file("usr/local/z");
-  system.policy("/.* any\n/usr/lib(/.*)? lib\n/usr/lib/x/y y\n/other z\n",
-                "/lib64 /usr/lib\n/usr/local/z /other\n");
+  system.policy("/.* any\n/usr/lib(/.*)? lib\n/usr/lib/x/y y\n/other z\n", "/lib64 /usr/lib\n/usr/local/z /other\n");
   CHECK(system.label());
   CHECK(system.label_of("lib64") == "lib");
   CHECK(system.label_of("lib64/x") == "lib");
