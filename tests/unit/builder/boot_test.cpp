@@ -39,9 +39,9 @@ struct Fixture {
 
 TEST_CASE("links inside a tree are followed inside the tree only") {
   const Fixture fixture;
-  const Tree tree = tree_of({"/etc dir", "/etc/hosts file h", "/etc/up link ../../../usr/file",
-                             "/etc/abs link /usr/file", "/etc/loop link loop", "/lib link usr/lib", "/usr dir",
-                             "/usr/file file found", "/usr/lib dir", "/usr/lib/os-release file ID=x"});
+  const Tree tree = tree_of({"/etc dir", "/etc/up link ../../../usr/file", "/etc/abs link /usr/file",
+                             "/etc/loop link loop", "/lib link usr/lib", "/usr dir", "/usr/file file found",
+                             "/usr/lib dir", "/usr/lib/os-release file ID=x"});
   const TreeFiles files(tree, fixture.store);
   CHECK(as_text(files.try_read("/etc/up").value()) == "found");
   CHECK(as_text(files.try_read("etc/abs").value()) == "found");
@@ -84,8 +84,8 @@ TEST_CASE("a file that is no kernel has no version") {
 }
 
 TEST_CASE("the first state is a copy of /var with its hard links, and where /etc changes") {
-  Tree tree =
-      tree_of({"/etc dir", "/var dir", "/var/a file text", "/var/b hard /var/a", "/var/lib dir", "/var/lib/c file x"});
+  Tree tree = tree_of({"/etc dir", "/etc/hosts file h", "/var dir", "/var/a file text", "/var/b hard /var/a",
+                       "/var/lib dir", "/var/lib/c file x"});
   tree[*find(tree, "etc")].metadata = {.permissions = 0710, .xattrs = {{"security.selinux", "etc_t"}}};
   const Digest image(Algorithm::sha256, ByteView(std::array<std::uint8_t, 32>{}));
   const Tree state = make_state_tree(tree, image, "overlay");
