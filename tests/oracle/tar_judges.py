@@ -77,7 +77,7 @@ def read_dump_line(line, store):
 
 def sealroot(archive, scratch):
     store = scratch / "store"
-    done = run(SEALROOT, "digest", "--plain", "--quiet", "--keep-user-xattrs", "--store", store, f"tar:{archive}")
+    done = run(SEALROOT, "digest", "--plain", "--quiet", "--xattrs", "keep-user-xattrs", "--store", store, f"tar:{archive}")
     if done.returncode != 0:
         assert re.fullmatch(rb"sealroot: [^\n]+\n", done.stderr), done.stderr
         return None
