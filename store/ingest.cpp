@@ -21,6 +21,7 @@ class Ingest::Pipeline {
   Pipeline(const ObjectStore* store, Algorithm algorithm, unsigned threads)
       : store_(store), algorithm_(algorithm), queue_(threads) {}
 
+  Algorithm algorithm() const { return algorithm_; }
   ContentId begin(std::uint64_t size_bytes);
   void write(ByteView data);
   void end();
@@ -176,6 +177,7 @@ Ingest::Ingest(const ObjectStore* store, Algorithm algorithm, unsigned threads)
 
 Ingest::~Ingest() = default;
 
+Algorithm Ingest::algorithm() const { return pipeline_->algorithm(); }
 ContentId Ingest::begin(std::uint64_t size_bytes) { return pipeline_->begin(size_bytes); }
 void Ingest::write(ByteView data) { pipeline_->write(data); }
 void Ingest::end() { pipeline_->end(); }

@@ -31,6 +31,8 @@ class Ingest {
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
 
+  Algorithm algorithm() const;
+
   /// Starts the next content; end() must follow before another begin(). Called from one thread.
   /// May throw the first error of a worker (disk full), as may write(), end() and finish(); after any error the rest
   /// is dropped and each of them throws it again.

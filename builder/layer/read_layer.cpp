@@ -53,8 +53,8 @@ class ContentSink {
 
 class LayerReader {
  public:
-  LayerReader(ReadAhead& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest)
-      : tar_(stream), whiteouts_(whiteouts), budget_(budget), ingest_(ingest) {}
+  LayerReader(ReadAhead& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest, LayerStream* recorder)
+      : tar_(stream, recorder), whiteouts_(whiteouts), budget_(budget), ingest_(ingest), recorder_(recorder) {}
 
   void read_all(Layer& layer) {
     while (const TarEntry* const entry = tar_.next()) {
@@ -131,6 +131,7 @@ class LayerReader {
       default:
         node.content.emplace<RegularFile>().size = entry.size;
         content = read_content(*node.regular());
+        if (recorder_ != nullptr && content) recorder_->add_content(*content);
     }
   }
 
@@ -164,6 +165,7 @@ class LayerReader {
   WhiteoutRule whiteouts_;
   LayerBudget& budget_;
   Ingest& ingest_;
+  LayerStream* recorder_;
 };
 
 }  // namespace
@@ -171,10 +173,10 @@ class LayerReader {
 LayerBudget::LayerBudget() : entries(max_entry_count), content_bytes(max_total_size), hole_bytes(max_hole_size) {}
 
 Layer read_layer(ReadAhead& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
-                 Ingest& ingest) {
+                 Ingest& ingest, LayerStream* recorder) {
   Layer layer;
   layer.name = name;
-  LayerReader(stream, whiteouts, budget, ingest).read_all(layer);
+  LayerReader(stream, whiteouts, budget, ingest, recorder).read_all(layer);
   return layer;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "builder/layer/layer_stream.hpp"
 #include "builder/layer/read_ahead.hpp"
 #include "builder/tree/tree.hpp"
 #include "store/core/bytes.hpp"
@@ -34,8 +35,8 @@ struct TarData {
 
 class TarReader {
  public:
-  /// `stream` must outlive the reader.
-  explicit TarReader(ReadAhead& stream);
+  /// `stream` must outlive the reader, and so must `recorder`, unless it is null.
+  explicit TarReader(ReadAhead& stream, LayerStream* recorder = nullptr);
   ~TarReader();
   TarReader(const TarReader&) = delete;
   TarReader& operator=(const TarReader&) = delete;
