@@ -2,11 +2,9 @@
 #include "store/fsck.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <functional>
 #include <set>
 #include <system_error>
@@ -16,6 +14,7 @@
 #include "store/core/error.hpp"
 #include "store/erofs/image_objects.hpp"
 #include "store/names.hpp"
+#include "store/read_pieces.hpp"
 #include "store/splitstream.hpp"
 #include "store/stream_content.hpp"
 #include "store/verity/kernel.hpp"
@@ -49,13 +48,9 @@ std::vector<ObjectCheck> list_objects(const Repository& repository, FsckReport& 
 std::optional<Digest> measure_by_reading(const Fd& file, Algorithm algorithm, bool hash, Bytes& buffer) {
   std::optional<VerityHasher> hasher;
   if (hash) hasher.emplace(algorithm);
-  for (;;) {
-    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw os_error("reading it");
-    if (got == 0) break;
-    if (hasher) hasher->update(ByteView(buffer).first(static_cast<std::size_t>(got)));
-  }
+  read_pieces(file, buffer, [&](ByteView piece) {
+    if (hasher) hasher->update(piece);
+  });
   if (!hasher) return std::nullopt;
   return hasher->finish();
 }

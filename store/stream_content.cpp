@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "store/stream_content.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <optional>
 
 #include "store/blob_digest.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
+#include "store/read_pieces.hpp"
 #include "store/splitstream_format.hpp"
 
 namespace sealroot {
@@ -42,18 +40,6 @@ std::optional<BlobDigest> named_digest(const std::string& id, const Splitstream&
   return std::nullopt;
 }
 
-void read_object(const ObjectStore& store, const Digest& digest, Bytes& buffer,
-                 const std::function<void(ByteView)>& take) {
-  const Fd file = store.open(digest);
-  for (;;) {
-    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw os_error("reading object objects/" + object_path(digest));
-    if (got == 0) return;
-    take(ByteView(buffer).first(static_cast<std::size_t>(got)));
-  }
-}
-
 }  // namespace
 
 void check_stream_content(const ObjectStore& store, const std::string& id, const Splitstream& stream, Bytes& buffer) {
@@ -64,12 +50,15 @@ void check_stream_content(const ObjectStore& store, const std::string& id, const
   const auto take = [&](ByteView piece) {
     size_bytes += piece.size();
     if (size_bytes > stream.size_bytes || size_bytes > max_size_bytes) {
-      throw Error(Fault::untrusted, "splitstream: has more than " +
-                                        std::to_string(std::min(stream.size_bytes, max_size_bytes)) + " bytes");
+      throw Error(Fault::untrusted,
+                  "has more than " + std::to_string(std::min(stream.size_bytes, max_size_bytes)) + " bytes");
     }
     if (hasher) hasher->update(piece);
   };
-  visit_chunks(stream, {take, [&](const Digest& digest) { read_object(store, digest, buffer, take); }});
+  visit_chunks(stream, {take, [&](const Digest& digest) {
+                          during("object objects/" + object_path(digest),
+                                 [&] { read_pieces(store.open(digest), buffer, take); });
+                        }});
   if (size_bytes != stream.size_bytes) {
     throw Error(Fault::untrusted, "splitstream: has " + std::to_string(size_bytes) + " bytes and says " +
                                       std::to_string(stream.size_bytes));
