@@ -7,6 +7,7 @@
 #include "builder/boot/boot_parts.hpp"
 #include "builder/boot/state_tree.hpp"
 #include "builder/boot/tree_files.hpp"
+#include "builder/container_streams.hpp"
 #include "builder/digest.hpp"
 #include "builder/disk/disk.hpp"
 #include "builder/embedded/embedded.hpp"
@@ -53,7 +54,8 @@ NormalisedSource read_tree(const BuildOptions& options, const Repository& reposi
                           .xattrs = options.xattrs,
                           .labels = options.labels,
                           .threads = options.threads,
-                          .max_entries = options.max_entries},
+                          .max_entries = options.max_entries,
+                          .record_layer = options.streams ? layers_missing_in(repository) : nullptr},
                          &repository.objects(), [&](std::uint64_t done, std::uint64_t total) {
                            progress("reading " + options.source, done, total);
                          });
@@ -191,6 +193,28 @@ UkiParts make_uki_parts(const BuildOptions& options, const Profile& profile, con
   return uki;
 }
 
+/// What keeps the streams of the container image, below streams/refs/oci.
+std::string container_tag(const BuildOptions& options, const Release& release) {
+  return options.tag.value_or(release.image_id + ":" + release.image_version);
+}
+
+/// The image of the tree as containers use it; nullopt if no streams are there to refer to it. The boot form is made
+/// of the same tree later.
+std::optional<Digest> add_container_image(const Repository& repository, const SourceResult& source) {
+  if (!source.streams || !source.streams->unrecorded.empty()) return std::nullopt;
+  return repository.add_image(make_image(source.tree, ImageFormat::v1));
+}
+
+/// The names that composefs-rs has for the images of a container image in format V1. It labels as `automatic` does.
+NamedRefs image_names(const BuildOptions& options, const Digest& container, const Digest& boot) {
+  NamedRefs names{{"composefs.image.v1", container}};
+  if (options.labels != LabelMode::automatic) return names;
+  std::string name = "composefs.image.boot.v1";
+  if (options.xattrs != XattrRule::allowlist_only) name.append(".xattrs=").append(xattr_rule_name(options.xattrs));
+  names.emplace_back(name, boot);
+  return names;
+}
+
 /// What has been made when the disk is to be written.
 struct Sealed {
   Digest image;
@@ -249,6 +273,7 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
 
   // Tree -> image; from here on the digest is fixed.
   progress("writing the image", 0, 0);
+  const std::optional<Digest> container_image = add_container_image(repository, source);
   const std::optional<std::string> policy = make_boot_tree(source, options.labels);
   const Bytes image_bytes = make_image(source.tree, ImageFormat::v1);
   const Digest image = repository.add_image(image_bytes);
@@ -276,6 +301,13 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
     const DiskLayout layout = make_disk(options, repository, parts, sealed, suffix, file, progress);
     progress("measuring disk.raw", 0, 0);
     record.add_disk("disk.raw", file, layout, parts.boot_loader);
+  }
+  if (container_image) {
+    const std::string tag = container_tag(options, parts.release);
+    add_container_streams(repository, source, image_names(options, *container_image, image), tag);
+    record.add_container(tag);
+  } else if (source.streams) {
+    record.add_unrecorded_container(source.streams->unrecorded);
   }
   repository.set_image_ref(image_ref(parts.release), image);
   write_new_file(output.directory(), "build.json", as_bytes(record.json().dump(2) + "\n"));

@@ -41,6 +41,8 @@ struct BuildOptions {
   std::vector<std::string> allow;  // tokens that may be appended to the signed command line
   std::optional<std::string> image_id;
   std::optional<std::string> image_version;
+  bool streams = true;             // record a container image as cfsctl does: container_streams.hpp
+  std::optional<std::string> tag;  // of that record; else IMAGE_ID:IMAGE_VERSION
   bool disk = true;
   std::uint64_t disk_size = 0;  // bytes; 0: what is needed
   unsigned threads = 0;         // 0: one a CPU

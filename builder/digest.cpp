@@ -38,7 +38,11 @@ NormalisedSource read_normalised(const TreeOptions& options, const ObjectStore* 
   Ingest ingest(store, options.algorithm, options.threads);
   if (store == nullptr) ingest.keep(is_policy_file);
   SourceResult result = read_source(
-      options.source, {.architecture = options.architecture, .max_entries = options.max_entries, .progress = progress},
+      options.source,
+      {.architecture = options.architecture,
+       .max_entries = options.max_entries,
+       .progress = progress,
+       .record_layer = options.record_layer},
       ingest);
   std::string& architecture = result.info.config.architecture;
   if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say

@@ -27,6 +27,7 @@ struct TreeOptions {
   LabelMode labels = LabelMode::automatic;  // of the boot form
   unsigned threads = 0;                     // 0: one a CPU
   std::uint64_t max_entries = max_entry_count;
+  std::function<bool(const BlobDigest&)> record_layer{};  // see SourceOptions
 };
 
 /// Called with bytes as they pass; `total` 0 if it is not known.

@@ -41,6 +41,10 @@ class BuildRecord {
   /// Reads the whole disk.
   void add_disk(const std::string& name, const Fd& file, const DiskLayout& layout, const BootFile& boot_loader);
 
+  /// Container images only: the tag of their streams in the repository, or why there are none.
+  void add_container(const std::string& tag) { json_["container"] = {{"tag", tag}}; }
+  void add_unrecorded_container(const std::string& reason) { json_["container"] = {{"unrecorded", reason}}; }
+
   const nlohmann::ordered_json& json() const { return json_; }
 
  private:

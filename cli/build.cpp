@@ -21,6 +21,7 @@ struct BuildArguments {
   std::string digest = "sha512";
   TreeRules tree_rules;
   bool no_disk = false;
+  bool no_streams = false;
   bool json = false;
   bool quiet = false;
 };
@@ -78,6 +79,9 @@ void add_seal_options(CLI::App& command, BuildArguments& arguments) {
 }
 
 void add_output_options(CLI::App& command, BuildArguments& arguments) {
+  command.add_flag("--no-streams", arguments.no_streams,
+                   "don't record a container image in the\nrepository as cfsctl oci pull does");
+  command.add_option("--tag", arguments.options.tag, "cfsctl's name for it (default:\nIMAGE_ID:IMAGE_VERSION)");
   command.add_flag("--no-disk", arguments.no_disk, "don't make disk.raw");
   command
       .add_option("--disk-size", arguments.options.disk_size,
@@ -98,6 +102,7 @@ void print_summary(const nlohmann::ordered_json& record, const std::string& outp
 void run_build(BuildArguments& arguments) {
   arguments.options.algorithm = parse_algorithm(arguments.digest);
   arguments.options.disk = !arguments.no_disk;
+  arguments.options.streams = !arguments.no_streams;
   arguments.options.xattrs = parse_xattr_rule(arguments.tree_rules.xattrs);
   arguments.options.labels = parse_label_mode(arguments.tree_rules.selinux);
   nlohmann::ordered_json record;

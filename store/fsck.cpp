@@ -2,11 +2,10 @@
 #include "store/fsck.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
+#include <functional>
 #include <set>
 #include <system_error>
 #include <thread>
@@ -15,7 +14,9 @@
 #include "store/core/error.hpp"
 #include "store/erofs/image_objects.hpp"
 #include "store/names.hpp"
+#include "store/read_pieces.hpp"
 #include "store/splitstream.hpp"
+#include "store/stream_content.hpp"
 #include "store/verity/kernel.hpp"
 #include "store/verity/verity_hasher.hpp"
 
@@ -47,13 +48,9 @@ std::vector<ObjectCheck> list_objects(const Repository& repository, FsckReport& 
 std::optional<Digest> measure_by_reading(const Fd& file, Algorithm algorithm, bool hash, Bytes& buffer) {
   std::optional<VerityHasher> hasher;
   if (hash) hasher.emplace(algorithm);
-  for (;;) {
-    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw os_error("reading it");
-    if (got == 0) break;
-    if (hasher) hasher->update(ByteView(buffer).first(static_cast<std::size_t>(got)));
-  }
+  read_pieces(file, buffer, [&](ByteView piece) {
+    if (hasher) hasher->update(piece);
+  });
   if (!hasher) return std::nullopt;
   return hasher->finish();
 }
@@ -77,18 +74,13 @@ void check_object(const ObjectStore& store, bool must_be_sealed, ObjectCheck& ob
   if (!enforced && must_be_sealed) throw Error(Fault::untrusted, "has no fs-verity, though meta.json has");
 }
 
-/// Slot i belongs to object i, so that the report does not depend on the order of the work.
-void check_objects(const ObjectStore& store, bool must_be_sealed, std::vector<ObjectCheck>& objects, unsigned threads) {
+/// Calls `job` for each index below `count`, on several threads; slot i of what it writes belongs to index i, so that
+/// the report does not depend on the order of the work.
+void for_each_index(std::size_t count, unsigned threads, const std::function<void(std::size_t, Bytes& buffer)>& job) {
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
     Bytes buffer(read_bytes);
-    for (std::size_t i = next++; i < objects.size(); i = next++) {
-      try {
-        check_object(store, must_be_sealed, objects[i], buffer);
-      } catch (const std::exception& error) {
-        objects[i].reason = error.what();
-      }
-    }
+    for (std::size_t i = next++; i < count; i = next++) job(i, buffer);
   };
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
   std::vector<std::jthread> helpers;
@@ -100,49 +92,90 @@ void check_objects(const ObjectStore& store, bool must_be_sealed, std::vector<Ob
   work();
 }
 
-/// What an image or splitstream refers to. Bytes under `images` that are no image at all refer to nothing.
-std::vector<Digest> references_of(const ObjectStore& store, const RepositoryName& name) {
-  const Bytes content = store.read(*name.object);
-  if (name.category == Category::streams) {
-    SplitstreamRefs refs = read_splitstream_refs(content, store.algorithm());
-    refs.objects.insert(refs.objects.end(), refs.streams.begin(), refs.streams.end());
-    return refs.objects;
-  }
-  if (!erofs::looks_like_image(content)) return {};
-  const std::set<Digest> objects = erofs::image_objects(content);
-  return {objects.begin(), objects.end()};
+void check_objects(const ObjectStore& store, bool must_be_sealed, std::vector<ObjectCheck>& objects, unsigned threads) {
+  for_each_index(objects.size(), threads, [&](std::size_t i, Bytes& buffer) {
+    try {
+      check_object(store, must_be_sealed, objects[i], buffer);
+    } catch (const std::exception& error) {
+      objects[i].reason = error.what();
+    }
+  });
 }
 
-void check_names(const Repository& repository, FsckReport& report, const std::vector<ObjectCheck>& objects) {
-  const auto is_there = [&](const Digest& digest) -> const ObjectCheck* {
-    const auto less = [](const ObjectCheck& object, const Digest& other) { return object.digest < other; };
-    const auto found = std::lower_bound(objects.begin(), objects.end(), digest, less);
-    return found != objects.end() && found->digest == digest ? &*found : nullptr;
-  };
-  const auto check_references = [&](const RepositoryName& name) {
-    try {
-      for (const Digest& digest : references_of(repository.objects(), name)) {
-        if (is_there(digest) != nullptr) continue;
-        const std::string object = "object objects/" + object_path(digest);
-        report.damages.push_back({name.path, "needs " + object + ", which is missing", digest});
-      }
-    } catch (const Error& error) {
-      report.damages.push_back({name.path, error.what()});
-    }
-  };
-  const RepositoryNames names = read_names(repository);
-  for (const RepositoryName& name : names.names) {
-    ++(name.category == Category::images ? report.image_count : report.stream_count);
-    if (!name.object) {
-      report.damages.push_back({name.path, name.problem});
-      continue;
-    }
-    const ObjectCheck* object = is_there(*name.object);
+/// Checks images and splitstreams against the objects, which have been checked.
+class NameChecker {
+ public:
+  NameChecker(const ObjectStore& store, const std::vector<ObjectCheck>& objects) : store_(store), objects_(objects) {}
+
+  std::vector<Damage> check(const RepositoryName& name, Bytes& buffer) const {
+    if (!name.object) return {{name.path, name.problem}};
+    const ObjectCheck* object = find(*name.object);
     if (object == nullptr) {
-      report.damages.push_back({name.path, "object objects/" + object_path(*name.object) + " is missing", name.object});
-    } else if (object->reason.empty()) {  // else it is reported as an object
-      check_references(name);
+      return {{name.path, "object objects/" + object_path(*name.object) + " is missing", name.object}};
     }
+    if (!object->reason.empty()) return {};  // is reported as an object
+    std::vector<Damage> damages;
+    try {
+      const Bytes content = store_.read(*name.object);
+      name.category == Category::images ? check_image(name, content, damages)
+                                        : check_stream(name, content, damages, buffer);
+    } catch (const Error& error) {
+      damages.push_back({name.path, error.what()});
+    }
+    return damages;
+  }
+
+ private:
+  const ObjectCheck* find(const Digest& digest) const {
+    const auto less = [](const ObjectCheck& object, const Digest& other) { return object.digest < other; };
+    const auto found = std::lower_bound(objects_.begin(), objects_.end(), digest, less);
+    return found != objects_.end() && found->digest == digest ? &*found : nullptr;
+  }
+
+  /// The object, if it is intact; else a missing one is told of.
+  const ObjectCheck* need(const RepositoryName& name, const Digest& digest, std::vector<Damage>& damages) const {
+    const ObjectCheck* object = find(digest);
+    if (object == nullptr) {
+      damages.push_back({name.path, "needs object objects/" + object_path(digest) + ", which is missing", digest});
+    }
+    return object == nullptr || !object->reason.empty() ? nullptr : object;
+  }
+
+  /// Bytes under `images` that are no image at all refer to nothing.
+  void check_image(const RepositoryName& name, ByteView content, std::vector<Damage>& damages) const {
+    if (!erofs::looks_like_image(content)) return;
+    for (const erofs::ImageObject& wanted : erofs::image_objects(content)) {
+      const ObjectCheck* object = need(name, wanted.digest, damages);
+      if (object == nullptr || object->size_bytes == wanted.size_bytes) continue;
+      damages.push_back({name.path, "has a file of " + std::to_string(wanted.size_bytes) + " bytes in object objects/" +
+                                        object_path(wanted.digest) + ", which has " +
+                                        std::to_string(object->size_bytes)});
+    }
+  }
+
+  void check_stream(const RepositoryName& name, ByteView content, std::vector<Damage>& damages, Bytes& buffer) const {
+    const Splitstream stream = read_splitstream(content, store_.algorithm());
+    bool complete = true;
+    for (const Digest& digest : stream.refs.streams) need(name, digest, damages);
+    const std::set<Digest> objects(stream.refs.objects.begin(), stream.refs.objects.end());  // an object may come twice
+    for (const Digest& digest : objects) complete = need(name, digest, damages) != nullptr && complete;
+    if (complete) check_stream_content(store_, name.path.substr(name.path.find('/') + 1), stream, buffer);
+  }
+
+  const ObjectStore& store_;
+  const std::vector<ObjectCheck>& objects_;
+};
+
+void check_names(const Repository& repository, FsckReport& report, const std::vector<ObjectCheck>& objects,
+                 unsigned threads) {
+  const RepositoryNames names = read_names(repository);
+  const NameChecker checker(repository.objects(), objects);
+  std::vector<std::vector<Damage>> damages(names.names.size());
+  for_each_index(names.names.size(), threads,
+                 [&](std::size_t i, Bytes& buffer) { damages[i] = checker.check(names.names[i], buffer); });
+  for (std::size_t i = 0; i < damages.size(); ++i) {
+    ++(names.names[i].category == Category::images ? report.image_count : report.stream_count);
+    report.damages.insert(report.damages.end(), damages[i].begin(), damages[i].end());
   }
   for (const RepositoryName& ref : names.refs) {
     ++report.ref_count;
@@ -169,9 +202,9 @@ FsckReport check_repository(const Repository& repository, unsigned threads) {
       report.damages.push_back({"objects/" + object_path(object.digest), object.reason, object.digest});
     }
   }
-  check_names(repository, report, objects);
-  std::sort(report.damages.begin(), report.damages.end(),
-            [](const Damage& a, const Damage& b) { return a.path < b.path; });
+  check_names(repository, report, objects, threads);
+  std::stable_sort(report.damages.begin(), report.damages.end(),
+                   [](const Damage& a, const Damage& b) { return a.path < b.path; });
   std::sort(report.leftovers.begin(), report.leftovers.end());
   return report;
 }

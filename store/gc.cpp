@@ -40,7 +40,7 @@ class Marker {
       const Bytes content = repository_.objects().read(digest);
       during("object objects/" + object_path(digest), [&] {
         if (kind == Category::images) {
-          live_.merge(erofs::image_objects(content));
+          for (const erofs::ImageObject& object : erofs::image_objects(content)) live_.insert(object.digest);
         } else {
           add_stream(content, pending);
         }

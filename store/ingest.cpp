@@ -21,6 +21,7 @@ class Ingest::Pipeline {
   Pipeline(const ObjectStore* store, Algorithm algorithm, unsigned threads)
       : store_(store), algorithm_(algorithm), queue_(threads) {}
 
+  Algorithm algorithm() const { return algorithm_; }
   void keep(std::function<bool(std::string_view path)> wanted) { wanted_ = std::move(wanted); }
   ContentId begin(std::uint64_t size_bytes, std::string_view path);
   void write(ByteView data);
@@ -197,6 +198,7 @@ Ingest::Ingest(const ObjectStore* store, Algorithm algorithm, unsigned threads)
 
 Ingest::~Ingest() = default;
 
+Algorithm Ingest::algorithm() const { return pipeline_->algorithm(); }
 void Ingest::keep(std::function<bool(std::string_view path)> wanted) { pipeline_->keep(std::move(wanted)); }
 ContentId Ingest::begin(std::uint64_t size_bytes, std::string_view path) { return pipeline_->begin(size_bytes, path); }
 void Ingest::write(ByteView data) { pipeline_->write(data); }

@@ -34,6 +34,8 @@ class Ingest {
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
 
+  Algorithm algorithm() const;
+
   /// Contents whose path `wanted` accepts also stay in memory (16 MiB each, 64 MiB together; larger ones do not): for
   /// those who have no store and still need some. Call before the first begin().
   void keep(std::function<bool(std::string_view path)> wanted);

@@ -11,6 +11,7 @@
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/fsck.hpp"
+#include "store/read_pieces.hpp"
 #include "store/temporary_name.hpp"
 
 namespace sealroot {
@@ -51,13 +52,7 @@ class SetAside {
 
 void copy_content(const Fd& file, std::uint64_t size_bytes, Bytes& buffer, Ingest& ingest) {
   ingest.begin(size_bytes);
-  for (;;) {
-    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw os_error("reading it");
-    if (got == 0) break;
-    ingest.write(ByteView(buffer).first(static_cast<std::size_t>(got)));
-  }
+  read_pieces(file, buffer, [&](ByteView piece) { ingest.write(piece); });
   ingest.end();
 }
 

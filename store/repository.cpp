@@ -21,6 +21,7 @@ namespace sealroot {
 namespace {
 
 constexpr std::uint64_t meta_size_limit = 64 << 10;
+constexpr std::string_view objects_prefix = "../objects/";
 
 void lock_shared(const Fd& directory) {
   while (::flock(directory.get(), LOCK_SH) < 0) {
@@ -163,22 +164,49 @@ Digest Repository::add_image(ByteView image) const {
   return digest;
 }
 
-void Repository::set_image_ref(const std::string& name, const Digest& image) const {
+void Repository::set_ref(const std::string& folder, const std::string& name, const std::string& target) const {
   require_writable();
-  during("image ref " + quoted(name), [&] {
-    const std::vector<std::string> parts = split_ref(name);
-    if (!try_open_beneath(directory_, "images/" + to_hex(image), O_PATH | O_NOFOLLOW)) {
-      throw Error(Fault::missing, "there is no image " + to_hex(image));
-    }
-    Fd directory = open_beneath(directory_, "images/refs", O_RDONLY | O_DIRECTORY);
-    std::string target = "../" + to_hex(image);
-    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
-      directory = make_directory(directory, parts[i], 0755);
-      target.insert(0, "../");
-    }
-    sync();
-    replace_symlink(directory, target, parts.back());
-  });
+  const std::vector<std::string> parts = split_ref(name);
+  if (!try_open_beneath(directory_, folder + "/" + target, O_PATH | O_NOFOLLOW)) {
+    throw Error(Fault::missing, "there is no " + quoted(folder + "/" + target));
+  }
+  Fd directory = make_directory(make_directory(directory_, folder, 0755), "refs", 0755);
+  std::string link = "../" + target;
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+    directory = make_directory(directory, parts[i], 0755);
+    link.insert(0, "../");
+  }
+  sync();
+  replace_symlink(directory, link, parts.back());
+}
+
+void Repository::set_image_ref(const std::string& name, const Digest& image) const {
+  during("image ref " + quoted(name), [&] { set_ref("images", name, to_hex(image)); });
+}
+
+std::optional<Digest> Repository::find_stream(const std::string& id) const {
+  const std::optional<Fd> streams = try_open_beneath(directory_, "streams", O_RDONLY | O_DIRECTORY);
+  if (!streams || !try_open_beneath(*streams, id, O_PATH | O_NOFOLLOW)) return std::nullopt;
+  const std::string target = read_link(*streams, id);
+  if (!target.starts_with(objects_prefix)) return std::nullopt;
+  const std::optional<Digest> object = try_parse_object_path(target.substr(objects_prefix.size()));
+  if (!object || object->algorithm() != algorithm() || !objects_.contains(*object)) return std::nullopt;
+  return object;
+}
+
+void Repository::name_streams(const std::vector<std::pair<std::string, Digest>>& streams) const {
+  require_writable();
+  const Fd directory = make_directory(directory_, "streams", 0755);
+  sync();
+  for (const auto& [id, object] : streams) {
+    during("naming stream " + quoted(id), [&, name = id, target = object_path(object)] {
+      replace_symlink(directory, std::string(objects_prefix) + target, name);
+    });
+  }
+}
+
+void Repository::set_stream_ref(const std::string& name, const std::string& id) const {
+  during("stream ref " + quoted(name), [&] { set_ref("streams", name, id); });
 }
 
 }  // namespace sealroot

@@ -9,7 +9,10 @@
 // Names appear last: all objects are on disk (one syncfs) before a symlink makes them reachable.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "store/meta.hpp"
 #include "store/object_store.hpp"
@@ -42,6 +45,16 @@ class Repository {
   /// reach. Error{usage} for a name that is empty, absolute or has `.` or `..` in it.
   void set_image_ref(const std::string& name, const Digest& image) const;
 
+  /// The object of splitstream `streams/ID`, such as `oci-layer-sha256:...`; nullopt if there is none, or its object is
+  /// missing.
+  std::optional<Digest> find_stream(const std::string& id) const;
+
+  /// Names splitstreams that are objects already, in this order. Everything stored before is durable after this.
+  void name_streams(const std::vector<std::pair<std::string, Digest>>& streams) const;
+
+  /// Points `streams/refs/NAME` at `streams/ID`; names as for set_image_ref().
+  void set_stream_ref(const std::string& name, const std::string& id) const;
+
   /// Holds the lock exclusively from now on, as gc must. Error{busy} if anybody else has the repository open.
   void lock_exclusive() const;
 
@@ -53,6 +66,7 @@ class Repository {
 
  private:
   Repository(Fd directory, RepositoryMeta meta);
+  void set_ref(const std::string& folder, const std::string& name, const std::string& target) const;
 
   Fd directory_;
   RepositoryMeta meta_;

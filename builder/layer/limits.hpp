@@ -30,6 +30,9 @@ inline constexpr std::uint64_t max_total_size = std::uint64_t{256} << 30;
 /// Sum of the holes of sparse files: they cost nothing in the archive, but are hashed and stored as zeros.
 inline constexpr std::uint64_t max_hole_size = std::uint64_t{4} << 30;
 
+/// A layer whose headers compress to more is not recorded as a splitstream, which is held in memory.
+inline constexpr std::size_t max_stream_size = std::size_t{256} << 20;
+
 /// A compressed stream may always give this much; beyond it, at most `max_expansion` bytes for each byte that went in.
 inline constexpr std::uint64_t free_expansion_size = std::uint64_t{1} << 30;
 inline constexpr std::uint64_t max_expansion = 200;

@@ -53,8 +53,8 @@ class ContentSink {
 
 class LayerReader {
  public:
-  LayerReader(ChunkSource& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest)
-      : tar_(stream), whiteouts_(whiteouts), budget_(budget), ingest_(ingest) {}
+  LayerReader(ChunkSource& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest, LayerStream* recorder)
+      : tar_(stream, recorder), whiteouts_(whiteouts), budget_(budget), ingest_(ingest), recorder_(recorder) {}
 
   void read_all(Layer& layer) {
     while (const TarEntry* const entry = tar_.next()) {
@@ -145,6 +145,7 @@ class LayerReader {
       default:
         node.content.emplace<RegularFile>().size = entry.size;
         result.content = read_content(result.path, *node.regular());
+        if (recorder_ != nullptr && result.content) recorder_->add_content(*result.content);
     }
   }
 
@@ -178,6 +179,7 @@ class LayerReader {
   WhiteoutRule whiteouts_;
   LayerBudget& budget_;
   Ingest& ingest_;
+  LayerStream* recorder_;
 };
 
 }  // namespace
@@ -190,10 +192,10 @@ LayerBudget::LayerBudget(std::uint64_t entry_limit)
       hole_bytes(max_hole_size) {}
 
 Layer read_layer(ChunkSource& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
-                 Ingest& ingest) {
+                 Ingest& ingest, LayerStream* recorder) {
   Layer layer;
   layer.name = name;
-  LayerReader(stream, whiteouts, budget, ingest).read_all(layer);
+  LayerReader(stream, whiteouts, budget, ingest, recorder).read_all(layer);
   return layer;
 }
 

@@ -27,8 +27,9 @@ struct LayerBudget {
   std::uint64_t hole_bytes;
 };
 
-/// Reads the archive to its end. `name` is for messages. Error{malformed} names entry, offset and reason.
+/// Reads the archive to its end. `name` is for messages. Unless it is null, `recorder` gets all of it.
+/// Error{malformed} names entry, offset and reason.
 Layer read_layer(ChunkSource& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
-                 Ingest& ingest);
+                 Ingest& ingest, LayerStream* recorder = nullptr);
 
 }  // namespace sealroot

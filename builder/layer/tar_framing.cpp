@@ -7,6 +7,7 @@
 
 #include "builder/layer/limits.hpp"
 #include "builder/layer/tar_header.hpp"
+#include "builder/tree/tree.hpp"
 #include "store/core/error.hpp"
 
 namespace sealroot {
@@ -33,6 +34,7 @@ void TarFraming::feed(ByteView data) {
   while (!data.empty()) {
     if (expect_ == Expect::only_zeros) {
       if (!all_zero(data)) throw bad("bytes that are not zero follow the end of the archive");
+      record(data);
       offset_ += data.size();
       return;
     }
@@ -41,6 +43,7 @@ void TarFraming::feed(ByteView data) {
     const ByteView taken = data.first(piece);
     data = data.subspan(piece);
     offset_ += piece;
+    record(taken);
     if (whole_blocks) {
       if (expect_ == Expect::extension) extension_ += as_text(taken);
       left_ -= piece;
@@ -51,6 +54,13 @@ void TarFraming::feed(ByteView data) {
       if (filled_ == block_.size()) block_complete();
     }
   }
+}
+
+void TarFraming::record(ByteView data) {
+  if (recorder_ == nullptr) return;
+  const auto content = static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), content_left_));
+  content_left_ -= content;
+  recorder_->write(data.subspan(content));
 }
 
 void TarFraming::finish() const {
@@ -174,6 +184,11 @@ void TarFraming::add_record(char type, std::uint64_t size) {
   }
   if (size > max_total_size) throw bad("entry " + quoted(record.path) + " has " + std::to_string(size) + " bytes");
   if (record.type != '0' && size != 0) throw bad("entry " + quoted(record.path) + " is no file but has data");
+  if (recorder_ != nullptr && record.sparse) recorder_->give_up("sparse files, which cfsctl does not read");
+  if (recorder_ != nullptr && !record.sparse && size > max_inline_size) {
+    recorder_->write_content(size);
+    content_left_ = size;
+  }
   pax_.clear();
   has_pax_ = in_entry_ = false;
   long_path_.clear();

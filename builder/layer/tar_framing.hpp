@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "builder/layer/layer_stream.hpp"
 #include "store/core/bytes.hpp"
 
 namespace sealroot {
@@ -29,6 +30,9 @@ struct TarRecord {
 
 class TarFraming {
  public:
+  /// `recorder`, unless it is null, is told of all bytes and must outlive this.
+  explicit TarFraming(LayerStream* recorder = nullptr) : recorder_(recorder) {}
+
   /// The next bytes of the archive. Throws Error{malformed} naming the offset of what is wrong.
   void feed(ByteView data);
   /// To be called at the end of the bytes: Error{malformed} if the archive is cut there.
@@ -42,6 +46,7 @@ class TarFraming {
   enum class Expect { header, data, extension, sparse_map, second_zero_block, only_zeros };
   using Block = std::array<std::uint8_t, 512>;
 
+  void record(ByteView data);
   void block_complete();
   void read_header();
   void extension_complete();
@@ -49,6 +54,8 @@ class TarFraming {
   void add_record(char type, std::uint64_t size);
   void skip_data(std::uint64_t size);
 
+  LayerStream* recorder_;
+  std::uint64_t content_left_ = 0;  // bytes of a content that becomes an object
   Expect expect_ = Expect::header;
   Block block_{};
   std::size_t filled_ = 0;    // bytes of block_

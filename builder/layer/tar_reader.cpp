@@ -100,7 +100,8 @@ void read_xattrs(archive_entry* entry, Xattrs& xattrs) {
 
 class TarReader::Archive {
  public:
-  explicit Archive(ChunkSource& stream) : stream_(stream), handle_(archive_read_new()) {
+  Archive(ChunkSource& stream, LayerStream* recorder)
+      : stream_(stream), handle_(archive_read_new()), framing_(recorder) {
     if (handle_ == nullptr) throw std::bad_alloc();
     archive_read_support_format_tar(handle_.get());
     check(locale_.with([&] { return archive_read_open(handle_.get(), this, nullptr, &Archive::read_chunk, nullptr); }));
@@ -205,7 +206,8 @@ class TarReader::Archive {
   std::string warning_;
 };
 
-TarReader::TarReader(ChunkSource& stream) : archive_(std::make_unique<Archive>(stream)) {}
+TarReader::TarReader(ChunkSource& stream, LayerStream* recorder)
+    : archive_(std::make_unique<Archive>(stream, recorder)) {}
 
 TarReader::~TarReader() = default;
 

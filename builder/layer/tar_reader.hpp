@@ -9,6 +9,7 @@
 #include <string>
 
 #include "builder/layer/byte_stream.hpp"
+#include "builder/layer/layer_stream.hpp"
 #include "builder/tree/tree.hpp"
 #include "store/core/bytes.hpp"
 
@@ -34,8 +35,8 @@ struct TarData {
 
 class TarReader {
  public:
-  /// `stream` must outlive the reader.
-  explicit TarReader(ChunkSource& stream);
+  /// `stream` must outlive the reader, and so must `recorder`, unless it is null.
+  explicit TarReader(ChunkSource& stream, LayerStream* recorder = nullptr);
   ~TarReader();
   TarReader(const TarReader&) = delete;
   TarReader& operator=(const TarReader&) = delete;

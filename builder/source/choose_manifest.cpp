@@ -91,7 +91,9 @@ ChosenManifest choose_manifest(const BlobSource& blobs, const std::string& tag, 
     if (!is_manifest_type(descriptor.media_type)) {
       throw Error(Fault::malformed, "unknown media type " + sealroot::quoted(descriptor.media_type));
     }
-    return {descriptor, parse_manifest(read_document(blobs, descriptor), descriptor.media_type)};
+    Bytes document = read_document(blobs, descriptor);
+    Manifest manifest = parse_manifest(document, descriptor.media_type);
+    return {descriptor, std::move(manifest), std::move(document)};
   });
 }
 

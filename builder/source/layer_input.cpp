@@ -10,13 +10,13 @@ namespace sealroot {
 
 LayerInput read_layer_input(ByteStream& source, Compression compression, Algorithm diff_id_algorithm,
                             const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest,
-                            const BytesRead& progress) {
+                            const BytesRead& progress, LayerStream* recorder) {
   TapStream tap(source, [&](ByteView piece) {
     if (progress) progress(piece.size());
   });
   const std::unique_ptr<ByteStream> plain = decompress(tap, compression);
   ReadAhead ahead(*plain, diff_id_algorithm);
-  LayerInput input{read_layer(ahead, name, whiteouts, budget, ingest), {}};
+  LayerInput input{read_layer(ahead, name, whiteouts, budget, ingest, recorder), {}};
   input.diff_id = ahead.digest();
   return input;
 }

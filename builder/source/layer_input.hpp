@@ -20,9 +20,9 @@ struct LayerInput {
 /// Called with the number of compressed bytes that have been read in addition.
 using BytesRead = std::function<void(std::uint64_t)>;
 
-/// Reads `source` to its end.
+/// Reads `source` to its end; `recorder` as for read_layer().
 LayerInput read_layer_input(ByteStream& source, Compression compression, Algorithm diff_id_algorithm,
                             const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest,
-                            const BytesRead& progress);
+                            const BytesRead& progress, LayerStream* recorder = nullptr);
 
 }  // namespace sealroot

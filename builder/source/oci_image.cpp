@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "builder/source/oci_image.hpp"
 
+#include <algorithm>
+
+#include "builder/layer/layer_stream.hpp"
 #include "builder/layer/limits.hpp"
 #include "builder/source/layer_input.hpp"
 #include "builder/tree/apply.hpp"
@@ -10,8 +13,7 @@ namespace sealroot {
 
 namespace {
 
-ImageConfig read_config(const BlobSource& blobs, const Manifest& manifest, const std::string& architecture) {
-  const Bytes text = read_document(blobs, manifest.config);
+ImageConfig parse_config(ByteView text, const Manifest& manifest, const std::string& architecture) {
   return during("config " + manifest.config.digest.text(), [&] {
     ImageConfig config = parse_image_config(text);
     if ((!config.os.empty() && config.os != "linux") ||
@@ -33,11 +35,12 @@ std::string layer_name(std::size_t number, std::size_t count, const Descriptor& 
 
 /// A blob with wrong bytes shows first as damaged gzip or tar data; the digest is the cause that helps.
 Layer read_image_layer(CheckedBlob& blob, const Descriptor& descriptor, const BlobDigest& diff_id,
-                       const std::string& name, LayerBudget& budget, Ingest& ingest, const BytesRead& progress) {
+                       const std::string& name, LayerBudget& budget, Ingest& ingest, const BytesRead& progress,
+                       LayerStream* recorder) {
   LayerInput input;
   try {
     input = read_layer_input(blob, layer_compression(descriptor.media_type), diff_id.algorithm, name,
-                             WhiteoutRule::apply, budget, ingest, progress);
+                             WhiteoutRule::apply, budget, ingest, progress, recorder);
   } catch (const Error& error) {
     if (error.fault() == Fault::malformed) blob.drain();
     throw;
@@ -49,6 +52,43 @@ Layer read_image_layer(CheckedBlob& blob, const Descriptor& descriptor, const Bl
   return std::move(input.layer);
 }
 
+/// composefs-rs knows documents and layers by SHA-256 only.
+bool has_sha256_only(const Manifest& manifest, const BlobDigest& manifest_digest, const ImageConfig& config) {
+  const auto is_sha256 = [](const BlobDigest& digest) { return digest.algorithm == Algorithm::sha256; };
+  return is_sha256(manifest_digest) && is_sha256(manifest.config.digest) &&
+         std::all_of(config.diff_ids.begin(), config.diff_ids.end(), is_sha256);
+}
+
+/// The recorders of all layers, and what becomes of them once the digests of all contents are known.
+class Recording {
+ public:
+  Recording(const SourceOptions& options, const std::vector<BlobDigest>& diff_ids) {
+    for (const BlobDigest& diff_id : diff_ids) {
+      layers_.emplace_back();
+      if (options.record_layer && options.record_layer(diff_id)) layers_.back().emplace();
+    }
+  }
+
+  LayerStream* layer(std::size_t index) { return layers_[index] ? &*layers_[index] : nullptr; }
+
+  void finish(Algorithm algorithm, const std::vector<Digest>& digests, ImageStreams& streams) && {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (layers_[i] && !layers_[i]->recorded()) {
+        streams.unrecorded = "layer " + std::to_string(i + 1) + " has " + layers_[i]->reason();
+        return;
+      }
+    }
+    for (std::optional<LayerStream>& layer : layers_) {
+      streams.layers.emplace_back();
+      if (layer) streams.layers.back() = std::move(*layer).finish(algorithm, digests);
+      layer.reset();
+    }
+  }
+
+ private:
+  std::vector<std::optional<LayerStream>> layers_;
+};
+
 }  // namespace
 
 SourceResult read_oci_image(const BlobSource& blobs, const std::string& tag, const SourceOptions& options,
@@ -56,7 +96,8 @@ SourceResult read_oci_image(const BlobSource& blobs, const std::string& tag, con
   ChosenManifest chosen = choose_manifest(blobs, tag, options.architecture);
   const Manifest& manifest = chosen.manifest;
   SourceResult result;
-  result.info.config = read_config(blobs, manifest, options.architecture);
+  Bytes config = read_document(blobs, manifest.config);
+  result.info.config = parse_config(config, manifest, options.architecture);
   result.info.manifest_digest = chosen.descriptor.digest;
   result.info.config_digest = manifest.config.digest;
   result.info.annotations = manifest.annotations;
@@ -64,6 +105,7 @@ SourceResult read_oci_image(const BlobSource& blobs, const std::string& tag, con
   std::uint64_t total = 0;
   std::uint64_t done = 0;
   for (const Descriptor& layer : manifest.layers) total += layer.size;
+  Recording recording(options, result.info.config.diff_ids);
   MergedTree merged;
   LayerBudget budget(options.max_entries);
   for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
@@ -72,15 +114,29 @@ SourceResult read_oci_image(const BlobSource& blobs, const std::string& tag, con
     const std::string name = layer_name(i, manifest.layers.size(), descriptor);
     Layer layer = during(name, [&] {
       const std::unique_ptr<CheckedBlob> blob = open_blob(blobs, descriptor);
-      return read_image_layer(*blob, descriptor, diff_id, name, budget, ingest, [&](std::uint64_t bytes) {
-        done += bytes;
-        if (options.progress) options.progress(done, total);
-      });
+      return read_image_layer(
+          *blob, descriptor, diff_id, name, budget, ingest,
+          [&](std::uint64_t bytes) {
+            done += bytes;
+            if (options.progress) options.progress(done, total);
+          },
+          recording.layer(i));
     });
     merged.apply(std::move(layer));
     result.info.layers.push_back({descriptor.media_type, descriptor.digest, descriptor.size, diff_id});
   }
-  result.tree = std::move(merged).finish(ingest.finish());
+  const std::vector<Digest> digests = ingest.finish();
+  if (options.record_layer) {
+    ImageStreams& streams = result.streams.emplace();
+    streams.manifest = std::move(chosen.document);
+    streams.config = std::move(config);
+    if (has_sha256_only(manifest, chosen.descriptor.digest, result.info.config)) {
+      std::move(recording).finish(ingest.algorithm(), digests, streams);
+    } else {
+      streams.unrecorded = "its digests are not all sha256, the only ones that cfsctl knows";
+    }
+  }
+  result.tree = std::move(merged).finish(digests);
   return result;
 }
 

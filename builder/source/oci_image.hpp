@@ -14,6 +14,7 @@ namespace sealroot {
 struct ChosenManifest {
   Descriptor descriptor;
   Manifest manifest;
+  Bytes document;  // the manifest as it was served
 };
 
 /// The manifest of `tag` (empty: the layout must hold one image only) for linux on `architecture`.

@@ -36,6 +36,8 @@ struct SourceOptions {
   std::uint64_t max_entries = max_entry_count;
   /// Called from one thread with the bytes read so far of all there are; `total` is 0 where that is not known.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
+  /// Whether the layer is to be recorded as a splitstream. Empty: container images are not recorded at all.
+  std::function<bool(const BlobDigest& diff_id)> record_layer{};
 };
 
 struct LayerInfo {
@@ -57,9 +59,18 @@ struct SourceInfo {
   std::optional<BlobDigest> archive_digest;  // of tar: the file as it is, compressed or not
 };
 
+/// A container image as composefs-rs keeps it beside the files: documents as served, and layers as splitstreams.
+struct ImageStreams {
+  Bytes manifest;
+  Bytes config;
+  std::vector<std::optional<Bytes>> layers;  // as SourceInfo::layers; nullopt: record_layer() did not want it
+  std::string unrecorded;                    // why the image has no streams; empty: it has
+};
+
 struct SourceResult {
   Tree tree;  // merged, not yet normalised
   SourceInfo info;
+  std::optional<ImageStreams> streams{};  // of container images, if they were asked for
 };
 
 /// Reads all of `source` and hands the contents of its files to `ingest`, whose finish() is called.

@@ -35,20 +35,21 @@ std::optional<Digest> metacopy_digest(std::string_view value) {
 
 }  // namespace
 
-std::set<Digest> image_objects(ByteView image) {
-  std::set<Digest> objects;
+std::set<ImageObject> image_objects(ByteView image) {
+  std::set<ImageObject> objects;
   const Reader reader(image);
   walk(reader, [&](const Found& found) {
     if (found.again || !found.inode.is(S_IFREG)) return;
     for (const XattrText& xattr : reader.xattrs(found.inode)) {
       if (xattr.name == "trusted.overlay.metacopy") {
-        if (const std::optional<Digest> digest = metacopy_digest(xattr.value)) objects.insert(*digest);
+        if (const std::optional<Digest> digest = metacopy_digest(xattr.value))
+          objects.insert({*digest, found.inode.size});
       }
       if (xattr.name != "trusted.overlay.redirect") continue;
       std::optional<Digest> digest;
       if (xattr.value.starts_with('/')) digest = try_parse_object_path(xattr.value.substr(1));
       if (!digest) throw Error(Fault::malformed, "redirects to " + quoted(xattr.value) + ", which is no object");
-      objects.insert(*digest);
+      objects.insert({*digest, found.inode.size});
     }
   });
   return objects;

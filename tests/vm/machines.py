@@ -27,17 +27,23 @@ class UserModeLinux:
     def __init__(self, program, scratch, initrd, disks=(), tokens=""):
         drives = [f"ubd{number}={scratch}/cow{number},{disk}" for number, disk in enumerate(disks)]
         self._program, self._scratch = program, scratch
-        self._fixed = ["mem=256M", f"initrd={initrd}", *drives, "panic=-1"]
+        self._fixed = ["mem=256M", *([f"initrd={initrd}"] if initrd else []), *drives, "panic=-1"]
         self._tokens = tokens.split()
 
     def command_line(self, tokens):
         """What /proc/cmdline says in front of its own tokens when it is given `tokens`."""
         return " ".join([*self._fixed, *tokens.split()])
 
-    def machine(self):
+    @classmethod
+    def with_host_files(cls, program, scratch, init, disks):
+        """One whose root is this system's, read only, and whose first program is `init`."""
+        tokens = f"root=/dev/root rootfstype=hostfs rootflags=/ ro init={init}"
+        return cls(program, scratch, None, disks, tokens).machine(timeout_seconds=90)
+
+    def machine(self, timeout_seconds=20):
         return Machine(
             command=(str(self._program), *self._fixed, *self._tokens),
-            timeout_seconds=20,
+            timeout_seconds=timeout_seconds,
             # Without the tunable glibc registers memory that the guest's processes do not have ("failed to wait for
             # SIGTRAP"). HOME: it keeps a folder of running machines there.
             environment=(("GLIBC_TUNABLES", "glibc.pthread.rseq=0"), ("HOME", str(self._scratch))),

@@ -27,19 +27,25 @@ struct Sample {
   Digest only_new = repository.objects().put(pattern(5001));
   Digest only_old = repository.objects().put(pattern(5002));
   Digest unused = repository.objects().put(pattern(5003));
-  Digest newer = add_image({shared, only_new});
-  Digest older = add_image({shared, only_old});
+  Digest newer = add_image({{shared, 5000}, {only_new, 5001}});
+  Digest older = add_image({{shared, 5000}, {only_old, 5002}});
 
   Sample() { repository.set_image_ref("os/2", newer); }
 
-  Digest add_image(const std::vector<Digest>& digests) const {
+  struct File {
+    Digest digest;
+    std::uint64_t size_bytes;
+  };
+
+  Digest add_image(const std::vector<File>& files) const {
     Tree tree;
     tree[root_node].content = Directory{};
     tree[root_node].metadata.permissions = 0755;
-    for (std::size_t i = 0; i < digests.size(); ++i) {
+    for (std::size_t i = 0; i < files.size(); ++i) {
       Node file;
       file.metadata.permissions = 0644;
-      file.content = RegularFile{.size = 5000, .inline_content = {}, .digest = digests[i], .payload = {}};
+      file.content =
+          RegularFile{.size = files[i].size_bytes, .inline_content = {}, .digest = files[i].digest, .payload = {}};
       const NodeId id = tree.add(file);
       tree[root_node].directory()->children["file" + std::to_string(i)] = id;
     }
@@ -80,6 +86,16 @@ TEST_CASE("fsck misses the object that an image needs, and a repair brings it ba
   const std::vector<Digest> lost = lost_objects(report);
   CHECK(restore_objects(sample.repository, lost, contents_of(other.repository, lost)) == 1);
   CHECK(check_repository(sample.repository).damages.empty());
+}
+
+TEST_CASE("fsck tells of a file that has another size than its object") {
+  const Sample sample;
+  const Digest image = sample.add_image({{sample.shared, 4999}});
+  const FsckReport report = check_repository(sample.repository);
+  REQUIRE(report.damages.size() == 1);
+  CHECK(report.damages[0].path == "images/" + to_hex(image));
+  CHECK_THAT(report.damages[0].reason,
+             has_text("has a file of 4999 bytes in object objects/") && has_text("which has 5000"));
 }
 
 TEST_CASE("a dry run tells the same and changes nothing") {

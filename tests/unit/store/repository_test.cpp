@@ -143,7 +143,8 @@ TEST_CASE("a ref to an image that is not there is refused") {
   const Scratch scratch;
   const Repository repository = Repository::create(scratch.directory(), "repo", Algorithm::sha256);
   const Digest object = repository.objects().put(pattern(10));
-  CHECK_THROWS_WITH(repository.set_image_ref("latest", object), has_text("there is no image " + to_hex(object)));
+  CHECK_THROWS_WITH(repository.set_image_ref("latest", object),
+                    has_text("there is no 'images/" + to_hex(object) + "'"));
 }
 
 TEST_CASE("a repository with an unknown read-only feature can be read, not changed") {

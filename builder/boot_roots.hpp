@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// Which images a system may boot, for gc: those that UKIs and boot entries name, and those that have state.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "store/core/digest.hpp"
+#include "store/core/fd.hpp"
+
+namespace sealroot {
+
+/// The digests in the command lines of all UKIs below EFI/Linux and of all entries in loader/entries of an ESP (or
+/// XBOOTLDR partition), each once and in order. UKIs and entries without a digest boot something else.
+///   throws   Error naming the file: a UKI that can't be read, a digest that is none, a UKI that an entry names and
+///            that is missing; Error{missing} if there is neither folder, which then is no ESP
+std::vector<Digest> digests_on_esp(const Fd& esp);
+
+/// The digests that name the folders of `state/deploy`, in order. Error{malformed} for a folder with another name.
+std::vector<Digest> digests_of_deployments(const Fd& deploy);
+
+/// The digests of `composefs.digest=` and `composefs=` of a kernel command line. Error{malformed}: not a digest.
+std::vector<Digest> digests_in_command_line(std::string_view text);
+
+}  // namespace sealroot

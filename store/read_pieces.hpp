@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// Files of any size, read with the memory of one buffer.
+#pragma once
+
+#include <functional>
+
+#include "store/core/fd.hpp"
+
+namespace sealroot {
+
+/// Calls `take` with the rest of the file, piece by piece, none of them empty. `buffer` is not empty. Error{os}.
+void read_pieces(const Fd& file, Bytes& buffer, const std::function<void(ByteView)>& take);
+
+}  // namespace sealroot
