@@ -10,6 +10,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/progress.hpp"
+#include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/gc.hpp"
 

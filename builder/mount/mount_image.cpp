@@ -121,6 +121,13 @@ Fd mount_overlay(const Layers& layers, const MountOptions& options, const std::s
   return overlay.mount(!layers.upper);
 }
 
+/// What /proc/mounts says.
+std::string source_name(const MountResult& result) {
+  std::string name = "composefs";
+  if (result.digest) name.append(1, ':').append(to_hex(*result.digest));
+  return name;
+}
+
 struct OpenImage {
   Fd file;
   std::optional<Digest> expected;
@@ -164,7 +171,7 @@ MountResult mount_image(const MountOptions& options) {
     // Before 6.15 overlayfs takes attached layers only; the mountpoint is a place for it that exists and that nobody
     // uses yet. The overlay keeps its layers alive by itself.
     const AttachedForNow attached(image_mount, place);
-    return mount_overlay(layers, options, "composefs" + (result.digest ? ":" + to_hex(*result.digest) : std::string{}));
+    return mount_overlay(layers, options, source_name(result));
   });
   during("mounting on " + quoted(options.mountpoint), [&] { attach_mount(mount, place); });
   return result;

@@ -2,9 +2,9 @@
 // Mounts an image with the objects of a repository, as the initramfs does it at boot: the digest of the open image file
 // is measured, then that very file is mounted.
 //
-//   image file -> fs-verity measure -> erofs (file or loop device) -> owners mapped -> lower layer  \
-//                                                                     objects       -> data layer    > overlay -> place
-//                                                                     upperdir, workdir             /
+//   image file -> fs-verity measure -> erofs (file or loop device) -> owners mapped -> lower layer --.
+//                                                                     objects       -> data layer  --+-> overlay
+//                                                                     upperdir, workdir ------------'
 #pragma once
 
 #include <optional>

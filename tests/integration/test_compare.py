@@ -135,7 +135,8 @@ class Diff(CompareTest):
             self.assertEqual(0, sealroot("diff", "--repo", store, name, digest).returncode)
 
     def test_digests_of_two_algorithms_are_not_called_equal(self):
-        with_sha512 = BEFORE.replace(A, "aa" * 64).replace(A[2:], ("aa" * 64)[2:])
+        longer = "aa" * 64
+        with_sha512 = BEFORE.replace(f"{A[:2]}/{A[2:]} - {A}", f"{longer[:2]}/{longer[2:]} - {longer}")
         done = sealroot("diff", self.write("a.dump", BEFORE), self.write("b.dump", with_sha512))
         self.assertEqual(1, done.returncode)
         self.assertIn("not compared where sizes are equal", done.stdout)
