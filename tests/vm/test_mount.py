@@ -112,11 +112,9 @@ class Mount(BootTest):
                                "^SEALROOT-CHECK root=100000:100000$"))  # fmt: skip
 
     def test_user_namespace_sees_its_own_root_as_the_owner(self):
-        inside = ("unshare --user --mount --fork sh -c 'while ! grep -q 100000 /proc/self/uid_map; do sleep 0.01; done; "
-                  f"stat -c %u:%g {DEMO}/intact' > /run/owner 2>&1 & sleep 0.1; "
-                  "child=$(ls /proc/$!/task/$!/children >/dev/null 2>&1 && echo $!); "
-                  "echo 0 100000 65536 > /proc/$child/gid_map; echo 0 100000 65536 > /proc/$child/uid_map; wait; check inside cat /run/owner")
-        self.run_script("mount_image --map-users 0:100000:65536", inside, shown=("^SEALROOT-CHECK inside=0:0$",))
+        inside = f"setpriv --reuid=100000 --regid=100000 --clear-groups unshare --map-root-user stat -c %u:%g {DEMO}/intact"
+        self.run_script("mount_image --map-users 0:100000:65536", f"check inside {inside}",
+                        shown=("^SEALROOT-CHECK inside=0:0$",))  # fmt: skip
 
     def test_changes_go_to_the_upper_directory(self):
         self.run_script("mount_image --upperdir /run/upper --workdir /run/work", "echo changed > /run/place/etc/new",
