@@ -64,7 +64,9 @@ class CompareTest(unittest.TestCase):
     def image(self, name, dumpfile, *options):
         """The image of a dumpfile, in format V1 unless `options` say otherwise."""
         source = self.write(name + ".dump", dumpfile)
-        subprocess.run([MKCOMPOSEFS, *(options or ["--min-version=1"]), "--from-file", source, self.scratch / name], check=True)
+        subprocess.run(
+            [MKCOMPOSEFS, *(options or ["--min-version=1"]), "--from-file", source, self.scratch / name], check=True
+        )
         return self.scratch / name
 
     def tar(self, name, entries):
@@ -87,7 +89,9 @@ class Diff(CompareTest):
         self.assertEqual(1, done.returncode)
         self.assertEqual(["image", "dumpfile"], [record[side]["kind"] for side in ("before", "after")])
         self.assertEqual(["/etc", "/etc/motd", "/etc/old", "/new"], [change["path"] for change in record["changes"]])
-        self.assertEqual([{"field": "mtime", "before": "1.000000000", "after": "1.000000007"}], record["changes"][0]["fields"])
+        self.assertEqual(
+            [{"field": "mtime", "before": "1.000000000", "after": "1.000000007"}], record["changes"][0]["fields"]
+        )
         self.assertIn({"field": "xattr user.k", "before": None, "after": "v"}, record["changes"][1]["fields"])
         self.assertEqual(("removed", "file"), (record["changes"][2]["change"], record["changes"][2]["type"]))
         self.assertEqual((B, 200), (record["changes"][3]["digest"], record["changes"][3]["size"]))
@@ -103,15 +107,21 @@ class Diff(CompareTest):
             archive.add(tree, "/")
         done = sealroot("diff", "--form", "raw", tree, f"tar:{self.scratch / 'tree.tar'}")
         # Python writes times as floats: only those may differ.
-        fields = {field.split()[0] for line in done.stdout.splitlines() if line.startswith("~")
-                  for field in line.partition(": ")[2].split(", ")}  # fmt: skip
+        fields = {
+            field.split()[0]
+            for line in done.stdout.splitlines()
+            if line.startswith("~")
+            for field in line.partition(": ")[2].split(", ")
+        }
         self.assertLessEqual(fields, {"mtime"}, done.stdout + done.stderr)
 
     def test_source_is_measured_as_the_image_beside_it(self):
         store = self.scratch / "store"
         for algorithm in ("sha256", "sha512"):
             repository = f"{store}-{algorithm}"
-            digest = digest_of(GOLDEN_SOURCE, "--arch", "amd64", "--plain", "--digest", algorithm, "--store", repository)
+            digest = digest_of(
+                GOLDEN_SOURCE, "--arch", "amd64", "--plain", "--digest", algorithm, "--store", repository
+            )
             for name in (digest, f"{algorithm}:{digest}"):
                 done = sealroot("diff", "--repo", repository, "--arch", "amd64", name, GOLDEN_SOURCE)
                 self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
@@ -123,8 +133,12 @@ class Diff(CompareTest):
         paths = [change["path"] for change in json.loads(done.stdout)["changes"]]
         self.assertEqual(1, done.returncode)
         self.assertTrue(paths)
-        self.assertEqual({"boot", "sysroot"} & {path.split("/")[1] for path in paths}, {path.split("/")[1] for path in paths})
-        self.assertEqual(0, sealroot("diff", "--repo", store, "--arch", "amd64", "--form", "boot", digest, GOLDEN_SOURCE).returncode)
+        self.assertEqual(
+            {"boot", "sysroot"} & {path.split("/")[1] for path in paths}, {path.split("/")[1] for path in paths}
+        )
+        self.assertEqual(
+            0, sealroot("diff", "--repo", store, "--arch", "amd64", "--form", "boot", digest, GOLDEN_SOURCE).returncode
+        )
 
     def test_ref_names_an_image(self):
         store = self.scratch / "store"
@@ -142,8 +156,13 @@ class Diff(CompareTest):
         self.assertIn("not compared where sizes are equal", done.stdout)
 
     def test_trouble_exits_with_2(self):
-        for operands in (("/none", "/none"), (self.write("junk", "junk"), self.write("junk", "junk")), ("oci:/none", "oci:/none"),
-                         ("a",), (A, A)):  # fmt: skip
+        for operands in (
+            ("/none", "/none"),
+            (self.write("junk", "junk"), self.write("junk", "junk")),
+            ("oci:/none", "oci:/none"),
+            ("a",),
+            (A, A),
+        ):
             done = sealroot("diff", *operands)
             self.assertEqual((2, ""), (done.returncode, done.stdout), operands)
             self.assertNotEqual("", done.stderr)
@@ -163,9 +182,12 @@ class Explain(CompareTest):
     def test_options_that_would_give_the_digest_are_named(self):
         digest = digest_of(GOLDEN_SOURCE, "--arch", "amd64", "--digest", "sha256", "--plain")
         text = self.explained(1, "--arch", "amd64", "sha256:" + digest, GOLDEN_SOURCE)
-        self.assertIn("the source gives this digest when made with\n"
-                      "  sha256 digests: --digest sha256\n"
-                      "  plain form: sealroot digest --plain\n", text)  # fmt: skip
+        self.assertIn(
+            "the source gives this digest when made with\n"
+            "  sha256 digests: --digest sha256\n"
+            "  plain form: sealroot digest --plain\n",
+            text,
+        )
 
     def test_user_xattrs_and_dropped_nanoseconds_are_found_together(self):
         def source(nanoseconds, name):
@@ -182,10 +204,16 @@ class Explain(CompareTest):
 
     def test_formats_of_the_other_tools_are_found(self):
         dump = self.write("a.dump", BEFORE)
-        for option, status, expected in (("--max-version=0", 1, "  format V0: mkcomposefs"),
-                                         ("--min-version=1", 0, "the source gives this digest")):
-            digest = subprocess.run([MKCOMPOSEFS, option, "--print-digest-only", "--from-file", dump], check=True,
-                                    capture_output=True, text=True).stdout.strip()  # fmt: skip
+        for option, status, expected in (
+            ("--max-version=0", 1, "  format V0: mkcomposefs"),
+            ("--min-version=1", 0, "the source gives this digest"),
+        ):
+            digest = subprocess.run(
+                [MKCOMPOSEFS, option, "--print-digest-only", "--from-file", dump],
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout.strip()
             self.assertIn(expected, self.explained(status, digest, dump))
 
     def test_paths_that_differ_are_shown_where_the_image_is_at_hand(self):

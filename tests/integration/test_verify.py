@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-"""`sealroot verify` and `du`, and what `ls`, `dump`, `cat` and `fsck` make of repositories and of flat stores of the C tools."""
+"""`sealroot verify` and `du`; `ls`, `dump`, `cat` and `fsck` on repositories and flat stores of the C tools."""
 
 import json
 import os
@@ -51,7 +51,9 @@ class Verify(RepositoryTest):
     def test_intact_image_is_said_to_be_intact(self):
         done = self.verify(self.digest)
         self.assertEqual((0, ""), (done.returncode, done.stderr))
-        self.assertRegex(done.stdout, rf"^sha256:{self.digest}: intact; 2 files in 2 objects, 3.9 KiB, [0-9]+ with fs-verity\n$")
+        self.assertRegex(
+            done.stdout, rf"^sha256:{self.digest}: intact; 2 files in 2 objects, 3.9 KiB, [0-9]+ with fs-verity\n$"
+        )
         record = json.loads(self.verify("--json", f"sha256:{self.digest}").stdout)
         self.assertEqual((True, 2, 4000, []), (record["ok"], record["objects"], record["bytes"], record["findings"]))
 
@@ -65,7 +67,9 @@ class Verify(RepositoryTest):
         self.assertEqual(1, done.returncode)
         self.assertTrue(first.startswith(f"'/usr/bin/one': object objects/{one[:2]}/{one[2:]}: "), first)
         self.assertTrue(first.endswith(": no such file"), first)
-        self.assertTrue(second.startswith(f"'/usr/bin/two': object objects/{two[:2]}/{two[2:]}: its 3000 bytes give another digest"))
+        self.assertTrue(
+            second.startswith(f"'/usr/bin/two': object objects/{two[:2]}/{two[2:]}: its 3000 bytes give another digest")
+        )
         self.assertIn("damaged; 2 files in 2 objects", last)
         self.assertEqual("sealroot: verify: 2 defects\n", done.stderr)
         findings = json.loads(self.verify("--json", self.digest).stdout)["findings"]
@@ -80,7 +84,9 @@ class Verify(RepositoryTest):
         subprocess.run([MKCOMPOSEFS, "--from-file", self.scratch / "dump", image], check=True)
         done = self.verify(image)
         self.assertEqual(1, done.returncode)
-        self.assertIn(f"'/usr/bin/one': object objects/{one[:2]}/{one[2:]} has 1000 bytes, the image says 1001\n", done.stdout)
+        self.assertIn(
+            f"'/usr/bin/one': object objects/{one[:2]}/{one[2:]} has 1000 bytes, the image says 1001\n", done.stdout
+        )
 
     def test_damaged_image_is_told(self):
         path = self.file_of(self.digest)
@@ -90,7 +96,9 @@ class Verify(RepositoryTest):
         path.write_bytes(content)
         done = self.verify(self.digest)
         self.assertEqual(1, done.returncode)
-        self.assertTrue(done.stdout.startswith(f"image: object objects/{self.digest[:2]}/{self.digest[2:]}: its "), done.stdout)
+        self.assertTrue(
+            done.stdout.startswith(f"image: object objects/{self.digest[:2]}/{self.digest[2:]}: its "), done.stdout
+        )
 
     def test_other_digest_than_expected_is_a_defect(self):
         done = self.verify("--digest", "ab" * 32, self.digest)
@@ -105,7 +113,9 @@ class Verify(RepositoryTest):
 
 class Usage(RepositoryTest):
     def test_bytes_are_counted_in_all_and_for_one_image_alone(self):
-        other = self.add("b.tar", [*small_image.base_entries(), ("usr/bin/two", LARGE["usr/bin/two"]), ("usr/bin/three", b"3" * 500)])
+        other = self.add(
+            "b.tar", [*small_image.base_entries(), ("usr/bin/two", LARGE["usr/bin/two"]), ("usr/bin/three", b"3" * 500)]
+        )
         (self.store / "images/refs/b").symlink_to(f"../{other}")
         record = json.loads(sealroot("du", "--json", "--repo", self.store).stdout)
         images = {image["image"]: image for image in record["images"]}
@@ -134,13 +144,22 @@ class Look(RepositoryTest):
         record = json.loads(sealroot("dump", "--json", "--repo", self.store, self.digest).stdout)
         self.assertEqual((1, "/"), (record["format"], record["entries"][0]["path"]))
         record = json.loads(sealroot("cat", "--json", "--repo", self.store, self.digest, "/usr/bin/one").stdout)
-        self.assertEqual(("/usr/bin/one", "file", "0644", "1" * 1000), tuple(record[key] for key in ("path", "type", "mode", "content")))
+        self.assertEqual(
+            ("/usr/bin/one", "file", "0644", "1" * 1000),
+            tuple(record[key] for key in ("path", "type", "mode", "content")),
+        )
 
     def test_image_is_named_by_digest_or_ref(self):
         (self.store / "images/refs/a").symlink_to(f"../{self.digest}")
         expected = sealroot("ls", "--repo", self.store, self.digest).stdout
         self.assertIn("/usr/bin/one\n", expected)
-        for name in ("a", "refs/a", f"sha256:{self.digest}", f"v1-sha256-12:{self.digest}", self.store / "images" / self.digest):
+        for name in (
+            "a",
+            "refs/a",
+            f"sha256:{self.digest}",
+            f"v1-sha256-12:{self.digest}",
+            self.store / "images" / self.digest,
+        ):
             self.assertEqual(expected, sealroot("ls", "--repo", self.store, name).stdout, name)
 
 
@@ -169,7 +188,11 @@ class FlatStore(RepositoryTest):
         self.object.write_bytes(b"g" * 5000)
         place = self.object.relative_to(self.flat)
         self.assertTrue(sealroot("fsck", self.flat).stdout.startswith(f"'{place}': its 5000 bytes give another digest"))
-        self.assertTrue(sealroot("verify", "--repo", self.flat, self.image).stdout.startswith(f"'/usr/file': object {place}: its 5000 bytes"))
+        self.assertTrue(
+            sealroot("verify", "--repo", self.flat, self.image).stdout.startswith(
+                f"'/usr/file': object {place}: its 5000 bytes"
+            )
+        )
 
     def test_flat_store_is_not_changed(self):
         self.assertNotEqual(0, sealroot("gc", self.flat).returncode)
