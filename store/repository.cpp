@@ -109,8 +109,8 @@ Repository::Repository(Fd directory, RepositoryMeta meta)
 Repository::Repository(Fd directory, Fd objects, Algorithm algorithm)
     : directory_(std::move(directory)),
       meta_{algorithm},
-      objects_(std::move(objects), algorithm, ObjectStore::Access::read_only, ""),
-      flat_(true) {}
+      flat_(true),
+      objects_(std::move(objects), algorithm, ObjectStore::Access::read_only, "") {}
 
 Repository Repository::create(const Fd& parent, const std::string& name, Algorithm algorithm) {
   during("creating repository " + quoted(name), [&] {

@@ -65,8 +65,8 @@ class Repository {
 
   Fd directory_;
   RepositoryMeta meta_;
+  bool flat_ = false;  // before objects_, which asks whether it may write
   ObjectStore objects_;
-  bool flat_ = false;
 };
 
 }  // namespace sealroot

@@ -118,9 +118,9 @@ Explanation explain(const ExplainOptions& options) {
   const OperandOptions& operands = options.operands;
   explanation.asked.form = operands.form;
   if (operands.form == TreeForm::raw)
-    explanation.asked.xattrs = XattrRule::all;
+    explanation.asked.xattrs = KeptXattrs::all;
   else if (operands.keep_user_xattrs)
-    explanation.asked.xattrs = XattrRule::with_user;
+    explanation.asked.xattrs = KeptXattrs::with_user;
   // What is read as it is belongs to the C tools, or has its digests in it: nobody chose an algorithm.
   const Algorithm usual = has_transport(options.source) ? Algorithm::sha512 : options.wanted.algorithm();
   explanation.asked_algorithm = operands.algorithm.value_or(usual);

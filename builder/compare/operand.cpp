@@ -72,7 +72,7 @@ std::string_view tree_form_name(TreeForm form) { return form_names[static_cast<s
 
 void shape_tree(Tree& tree, TreeForm form, bool keep_user_xattrs) {
   if (form == TreeForm::raw) return;
-  normalise_tree(tree, {.keep_user_xattrs = keep_user_xattrs});
+  normalise_tree(tree, keep_user_xattrs ? XattrRule::keep_user_xattrs : XattrRule::allowlist_only);
   if (form == TreeForm::boot) make_boot_form(tree);
 }
 

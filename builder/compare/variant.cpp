@@ -20,8 +20,8 @@ constexpr std::array<Choice, 3> forms{{
     {"boot form", "sealroot digest or build, without --plain"},
 }};
 constexpr std::array<Choice, 4> xattr_rules{{
-    {"only security.capability", "without --keep-user-xattrs"},
-    {"user.* and security.capability", "--keep-user-xattrs"},
+    {"only security.capability", "--xattrs allowlist-only"},
+    {"user.* and security.capability", "--xattrs keep-user-xattrs"},
     {"all xattrs", "mkcomposefs"},
     {"no xattrs", "mkcomposefs --skip-xattrs"},
 }};
@@ -94,12 +94,12 @@ void restore_xattrs(const Tree& raw, TreeForm form, Tree& tree) {
 
 void apply_xattr_rule(const Tree& raw, const Variant& variant, Tree& tree) {
   restore_xattrs(raw, variant.form, tree);
-  if (variant.xattrs == XattrRule::all) return;
+  if (variant.xattrs == KeptXattrs::all) return;
   for (Node& node : tree.nodes) {
     std::erase_if(node.metadata.xattrs, [&](const auto& xattr) {
-      if (variant.xattrs == XattrRule::none) return true;
+      if (variant.xattrs == KeptXattrs::none) return true;
       if (xattr.first == "security.capability") return false;
-      return variant.xattrs == XattrRule::capability || !xattr.first.starts_with("user.");
+      return variant.xattrs == KeptXattrs::capability || !xattr.first.starts_with("user.");
     });
   }
 }
@@ -137,7 +137,7 @@ std::vector<Variant> tree_variants(const Tree& raw, const Variant& asked) {
   const Traits traits(raw);
   std::vector<Variant> variants;
   for (const TreeForm form : {TreeForm::boot, TreeForm::plain, TreeForm::raw}) {
-    for (const XattrRule xattrs : {XattrRule::capability, XattrRule::with_user, XattrRule::all, XattrRule::none}) {
+    for (const KeptXattrs xattrs : {KeptXattrs::capability, KeptXattrs::with_user, KeptXattrs::all, KeptXattrs::none}) {
       for (const TimeRule times : {TimeRule::exact, TimeRule::seconds, TimeRule::zero}) {
         for (const LinkRule links : {LinkRule::kept, LinkRule::separate}) {
           if (xattrs != asked.xattrs && !traits.has_xattrs) continue;

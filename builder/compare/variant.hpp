@@ -10,13 +10,13 @@
 
 namespace sealroot {
 
-enum class XattrRule : std::uint8_t { capability, with_user, all, none };
+enum class KeptXattrs : std::uint8_t { capability, with_user, all, none };
 enum class TimeRule : std::uint8_t { exact, seconds, zero };
 enum class LinkRule : std::uint8_t { kept, separate };
 
 struct Variant {
   TreeForm form = TreeForm::boot;
-  XattrRule xattrs = XattrRule::capability;
+  KeptXattrs xattrs = KeptXattrs::capability;
   TimeRule times = TimeRule::exact;
   LinkRule links = LinkRule::kept;
   ImageFormat format = ImageFormat::v1;

@@ -198,9 +198,9 @@ class Explain(CompareTest):
                 info.pax_headers = {"mtime": "5.25" if nanoseconds else "5", "SCHILY.xattr.user.k": "v"}
             return self.tar(name, infos)
 
-        digest = digest_of(source(False, "seconds.tar"), "--keep-user-xattrs")
+        digest = digest_of(source(False, "seconds.tar"), "--xattrs", "keep-user-xattrs")
         text = self.explained(1, digest, source(True, "exact.tar"))
-        self.assertIn("  user.* and security.capability: --keep-user-xattrs\n  times without nanoseconds: ", text)
+        self.assertIn("  user.* and security.capability: --xattrs keep-user-xattrs\n  times without nanoseconds: ", text)
 
     def test_formats_of_the_other_tools_are_found(self):
         dump = self.write("a.dump", BEFORE)
