@@ -3,8 +3,11 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
+#include "builder/image/listing.hpp"
 #include "builder/image/named_image.hpp"
+#include "builder/tree/dumpfile.hpp"
 #include "cli/commands.hpp"
 #include "cli/image_arguments.hpp"
 
@@ -15,7 +18,26 @@ namespace {
 struct CatArguments {
   ImageArguments image;
   std::string path;
+  bool json = false;
 };
+
+void run_cat(const CatArguments& arguments) {
+  const NamedImage image = open_image(arguments.image.image, arguments.image.store);
+  const std::string content = read_image_file(image, arguments.path);
+  if (!arguments.json) {
+    std::cout << content;
+    return;
+  }
+  const auto escaped = [](std::string_view text) {
+    std::string out;
+    append_escaped(out, text, DumpfileField::listing);
+    return out;
+  };
+  nlohmann::ordered_json record = {{"path", escaped(arguments.path)}};
+  record.update(node_record(find_file(image.content.tree, arguments.path)));
+  record["content"] = escaped(content);
+  std::cout << record.dump() << '\n';
+}
 
 }  // namespace
 
@@ -24,9 +46,8 @@ void add_cat_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("cat", "Print a file of an image; contents of objects are measured first");
   add_image_arguments(*command, arguments->image);
   command->add_option("PATH", arguments->path, "file in the image")->required();
-  command->callback([arguments] {
-    std::cout << read_image_file(open_image(arguments->image.image, arguments->image.store), arguments->path);
-  });
+  command->add_flag("--json", arguments->json, "print a record with metadata and, escaped as in\ndumpfiles, content");
+  command->callback([arguments] { run_cat(*arguments); });
 }
 
 }  // namespace sealroot

@@ -14,6 +14,11 @@ void add_digest_command(CLI::App& app);
 void add_cat_command(CLI::App& app);
 void add_dump_command(CLI::App& app);
 void add_ls_command(CLI::App& app);
+void add_diff_command(CLI::App& app);
+void add_explain_command(CLI::App& app);
+void add_verify_command(CLI::App& app);
+void add_mount_command(CLI::App& app);
+void add_du_command(CLI::App& app);
 void add_gc_command(CLI::App& app);
 
 }  // namespace sealroot

@@ -34,7 +34,7 @@ std::size_t repair(const Repository& repository, const FsckReport& report, const
     if (!source.starts_with(repository_transport)) {
       return restore_objects(repository, lost, [&](Ingest& ingest) { read_source(source, {}, ingest); });
     }
-    const Repository other = Repository::open(working_directory(), source.substr(repository_transport.size()));
+    const Repository other = Repository::open_to_read(working_directory(), source.substr(repository_transport.size()));
     return restore_objects(repository, lost, contents_of(other, lost));
   });
 }
@@ -61,7 +61,9 @@ void print_text(const FsckReport& report, std::size_t restored) {
 }
 
 void run_fsck(const FsckArguments& arguments) {
-  const Repository repository = Repository::open(working_directory(), arguments.repository);
+  const Repository repository = arguments.repair.empty()
+                                    ? Repository::open_to_read(working_directory(), arguments.repository)
+                                    : Repository::open(working_directory(), arguments.repository);
   FsckReport report = check_repository(repository, arguments.threads);
   std::size_t restored = 0;
   if (!arguments.repair.empty()) {

@@ -11,6 +11,7 @@
 #include "builder/boot_roots.hpp"
 #include "cli/commands.hpp"
 #include "cli/progress.hpp"
+#include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/gc.hpp"
 
@@ -28,12 +29,8 @@ struct GcArguments {
 };
 
 Digest parse_digest(const std::string& text) {
-  const std::size_t colon = text.find(':');  // as build.json has it, sha512:HEX, or HEX alone
-  const std::string hex = colon == std::string::npos ? text : text.substr(colon + 1);
-  const std::optional<Digest> digest = Digest::try_parse(hex);
-  if (!digest || (colon != std::string::npos && text.substr(0, colon) != algorithm_name(digest->algorithm()))) {
-    throw Error(Fault::usage, "--keep " + quoted(text) + ": not a digest");
-  }
+  const std::optional<Digest> digest = try_parse_digest(text);
+  if (!digest) throw Error(Fault::usage, "--keep " + quoted(text) + ": not a digest");
   return *digest;
 }
 

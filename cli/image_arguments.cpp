@@ -6,8 +6,8 @@
 namespace sealroot {
 
 void add_image_arguments(CLI::App& command, ImageArguments& arguments) {
-  command.add_option("IMAGE", arguments.image, "image file, or with --store its digest")->required();
-  command.add_option("--store", arguments.store, "repository with the image or its objects");
+  command.add_option("IMAGE", arguments.image, "image file, or with --repo its digest or ref")->required();
+  command.add_option("--repo,--store", arguments.store, "repository with the image or its objects");
 }
 
 }  // namespace sealroot

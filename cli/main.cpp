@@ -41,11 +41,20 @@ int main(int argc, char** argv) {
   add_ls_command(app);
   add_dump_command(app);
   add_cat_command(app);
+  add_diff_command(app);
+  add_explain_command(app);
+  add_verify_command(app);
+  add_mount_command(app);
+  add_du_command(app);
   add_gc_command(app);
   try {
     app.parse(argc, argv);
     if (!std::cout.flush()) throw Error(Fault::os, "writing to standard output");
     return 0;
+  } catch (const CLI::RuntimeError& error) {
+    if (std::cout.flush()) return error.get_exit_code();  // the answer of exit_with_answer()
+    std::cerr << "sealroot: writing to standard output\n";
+    return exit_status(Fault::usage);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : exit_status(Fault::usage);
   } catch (const Error& error) {

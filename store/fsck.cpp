@@ -1,37 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "store/fsck.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <atomic>
-#include <functional>
 #include <set>
-#include <system_error>
-#include <thread>
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/erofs/image_objects.hpp"
+#include "store/for_each_index.hpp"
 #include "store/names.hpp"
-#include "store/read_pieces.hpp"
+#include "store/object_check.hpp"
 #include "store/splitstream.hpp"
 #include "store/stream_content.hpp"
 #include "store/verity/kernel.hpp"
-#include "store/verity/verity_hasher.hpp"
 
 namespace sealroot {
 
 namespace {
-
-constexpr std::size_t read_bytes = std::size_t{1} << 20;
-
-struct ObjectCheck {
-  Digest digest;
-  std::string reason{};  ///< empty: intact
-  std::uint64_t size_bytes = 0;
-  bool sealed = false;
-};
 
 std::vector<ObjectCheck> list_objects(const Repository& repository, FsckReport& report) {
   ObjectNames names = read_object_names(repository.objects());
@@ -43,65 +28,6 @@ std::vector<ObjectCheck> list_objects(const Repository& repository, FsckReport& 
   return objects;
 }
 
-/// Digest of all bytes of `file`. Those of a sealed file are read as well, since the kernel checks them only then,
-/// but not hashed a second time.
-std::optional<Digest> measure_by_reading(const Fd& file, Algorithm algorithm, bool hash, Bytes& buffer) {
-  std::optional<VerityHasher> hasher;
-  if (hash) hasher.emplace(algorithm);
-  read_pieces(file, buffer, [&](ByteView piece) {
-    if (hasher) hasher->update(piece);
-  });
-  if (!hasher) return std::nullopt;
-  return hasher->finish();
-}
-
-void check_object(const ObjectStore& store, bool must_be_sealed, ObjectCheck& object, Bytes& buffer) {
-  const Fd file = open_beneath(store.directory(), object_path(object.digest), O_RDONLY | O_NONBLOCK);
-  struct stat info {};
-  if (::fstat(file.get(), &info) < 0) throw os_error("reading its size");
-  if (!S_ISREG(info.st_mode)) throw Error(Fault::untrusted, "not a regular file");
-  object.size_bytes = static_cast<std::uint64_t>(info.st_size);
-  const std::optional<Digest> enforced = try_measure(file);
-  object.sealed = enforced.has_value();
-  if (enforced && *enforced != object.digest) {
-    throw Error(Fault::untrusted, "the kernel measures another digest, " + to_hex(*enforced));
-  }
-  const std::optional<Digest> found = measure_by_reading(file, store.algorithm(), !enforced, buffer);
-  if (found && *found != object.digest) {
-    throw Error(Fault::untrusted,
-                "its " + std::to_string(object.size_bytes) + " bytes give another digest, " + to_hex(*found));
-  }
-  if (!enforced && must_be_sealed) throw Error(Fault::untrusted, "has no fs-verity, though meta.json has");
-}
-
-/// Calls `job` for each index below `count`, on several threads; slot i of what it writes belongs to index i, so that
-/// the report does not depend on the order of the work.
-void for_each_index(std::size_t count, unsigned threads, const std::function<void(std::size_t, Bytes& buffer)>& job) {
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    Bytes buffer(read_bytes);
-    for (std::size_t i = next++; i < count; i = next++) job(i, buffer);
-  };
-  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
-  std::vector<std::jthread> helpers;
-  try {
-    for (unsigned i = 1; i < threads; ++i) helpers.emplace_back(work);
-  } catch (const std::system_error&) {
-    // No more threads to be had: those there are do the work.
-  }
-  work();
-}
-
-void check_objects(const ObjectStore& store, bool must_be_sealed, std::vector<ObjectCheck>& objects, unsigned threads) {
-  for_each_index(objects.size(), threads, [&](std::size_t i, Bytes& buffer) {
-    try {
-      check_object(store, must_be_sealed, objects[i], buffer);
-    } catch (const std::exception& error) {
-      objects[i].reason = error.what();
-    }
-  });
-}
-
 /// Checks images and splitstreams against the objects, which have been checked.
 class NameChecker {
  public:
@@ -111,7 +37,7 @@ class NameChecker {
     if (!name.object) return {{name.path, name.problem}};
     const ObjectCheck* object = find(*name.object);
     if (object == nullptr) {
-      return {{name.path, "object objects/" + object_path(*name.object) + " is missing", name.object}};
+      return {{name.path, "object " + store_.path_of(*name.object) + " is missing", name.object}};
     }
     if (!object->reason.empty()) return {};  // is reported as an object
     std::vector<Damage> damages;
@@ -136,7 +62,7 @@ class NameChecker {
   const ObjectCheck* need(const RepositoryName& name, const Digest& digest, std::vector<Damage>& damages) const {
     const ObjectCheck* object = find(digest);
     if (object == nullptr) {
-      damages.push_back({name.path, "needs object objects/" + object_path(digest) + ", which is missing", digest});
+      damages.push_back({name.path, "needs object " + store_.path_of(digest) + ", which is missing", digest});
     }
     return object == nullptr || !object->reason.empty() ? nullptr : object;
   }
@@ -147,8 +73,8 @@ class NameChecker {
     for (const erofs::ImageObject& wanted : erofs::image_objects(content)) {
       const ObjectCheck* object = need(name, wanted.digest, damages);
       if (object == nullptr || object->size_bytes == wanted.size_bytes) continue;
-      damages.push_back({name.path, "has a file of " + std::to_string(wanted.size_bytes) + " bytes in object objects/" +
-                                        object_path(wanted.digest) + ", which has " +
+      damages.push_back({name.path, "has a file of " + std::to_string(wanted.size_bytes) + " bytes in object " +
+                                        store_.path_of(wanted.digest) + ", which has " +
                                         std::to_string(object->size_bytes)});
     }
   }
@@ -168,6 +94,7 @@ class NameChecker {
 
 void check_names(const Repository& repository, FsckReport& report, const std::vector<ObjectCheck>& objects,
                  unsigned threads) {
+  if (repository.is_flat()) return;  // objects are all it has
   const RepositoryNames names = read_names(repository);
   const NameChecker checker(repository.objects(), objects);
   std::vector<std::vector<Damage>> damages(names.names.size());
@@ -185,7 +112,7 @@ void check_names(const Repository& repository, FsckReport& report, const std::ve
 }
 
 bool meta_is_sealed(const Repository& repository) {
-  return try_measure(open_beneath(repository.directory(), "meta.json", O_RDONLY)).has_value();
+  return !repository.is_flat() && try_measure(open_beneath(repository.directory(), "meta.json", O_RDONLY)).has_value();
 }
 
 }  // namespace
@@ -193,13 +120,14 @@ bool meta_is_sealed(const Repository& repository) {
 FsckReport check_repository(const Repository& repository, unsigned threads) {
   FsckReport report;
   std::vector<ObjectCheck> objects = list_objects(repository, report);
-  check_objects(repository.objects(), meta_is_sealed(repository), objects, threads);
+  const char* const unsealed = meta_is_sealed(repository) ? "has no fs-verity, though meta.json has" : nullptr;
+  check_objects(repository.objects(), unsealed, objects, threads);
   for (const ObjectCheck& object : objects) {
     ++report.object_count;
     report.object_bytes += object.size_bytes;
     report.sealed_count += object.sealed ? 1 : 0;
     if (!object.reason.empty()) {
-      report.damages.push_back({"objects/" + object_path(object.digest), object.reason, object.digest});
+      report.damages.push_back({repository.objects().path_of(object.digest), object.reason, object.digest});
     }
   }
   check_names(repository, report, objects, threads);

@@ -132,6 +132,20 @@ class NameReader {
 
 }  // namespace
 
+std::optional<Digest> find_image(const Repository& repository, const std::string& text) {
+  if (const std::optional<Digest> digest = try_parse_digest(text)) return digest;
+  if (repository.is_flat()) return std::nullopt;
+  const RepositoryNames names = read_names(repository);
+  for (const std::string_view folder : {"images/refs/", "images/", ""}) {
+    for (const RepositoryName& ref : names.refs) {
+      if (ref.category != Category::images || ref.path != std::string(folder) + text) continue;
+      if (!ref.object) throw Error(Fault::malformed, ref.path + " " + ref.problem);
+      return ref.object;
+    }
+  }
+  return std::nullopt;
+}
+
 RepositoryNames read_names(const Repository& repository) {
   RepositoryNames found;
   const bool images = NameReader(repository, Category::images).read(found);

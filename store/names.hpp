@@ -34,6 +34,11 @@ struct RepositoryNames {
 /// can't be read, Error{missing} if there is neither `images` nor `streams`.
 RepositoryNames read_names(const Repository& repository);
 
+/// The image that `text` names: a digest (try_parse_digest(), whether there is such an object or not) or, with or
+/// without `refs/` or `images/refs/` in front, a ref. nullopt for any other text; Error{malformed} for a ref that leads
+/// nowhere.
+std::optional<Digest> find_image(const Repository& repository, const std::string& text);
+
 /// The files below `objects`, by their names alone.
 struct ObjectNames {
   std::vector<Digest> objects;                                 ///< ascending

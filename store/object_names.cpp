@@ -20,9 +20,9 @@ void read_folder(const ObjectStore& store, const std::string& folder, ObjectName
     const std::string path = folder + "/" + entry.name;
     const std::optional<Digest> digest = try_parse_object_path(path);
     if (is_temporary_name(entry.name)) {
-      names.leftovers.push_back("objects/" + path);
+      names.leftovers.push_back(store.folder() + path);
     } else if (!digest || digest->algorithm() != store.algorithm()) {
-      names.strangers.emplace_back("objects/" + path, "not the name of an object");
+      names.strangers.emplace_back(store.folder() + path, "not the name of an object");
     } else {
       names.objects.push_back(*digest);
     }
@@ -35,9 +35,9 @@ ObjectNames read_object_names(const ObjectStore& store) {
   ObjectNames names;
   for (const DirectoryEntry& entry : list_directory(store.directory())) {
     if (is_temporary_name(entry.name)) {
-      names.leftovers.push_back("objects/" + entry.name);
+      names.leftovers.push_back(store.folder() + entry.name);
     } else if (entry.type != EntryType::directory || !is_folder_name(entry.name)) {
-      names.strangers.emplace_back("objects/" + entry.name, "not a folder of objects");
+      names.strangers.emplace_back(store.folder() + entry.name, "not a folder of objects");
     } else {
       read_folder(store, entry.name, names);
     }

@@ -28,15 +28,19 @@ struct stat regular_file_info(const Fd& file) {
   return info;
 }
 
-std::string object_name(const Digest& digest) { return "object objects/" + object_path(digest); }
-
 }  // namespace
 
-ObjectStore::ObjectStore(Fd objects, Algorithm algorithm, Access access)
-    : objects_(std::move(objects)), algorithm_(algorithm), access_(access), traits_(std::make_shared<StoreTraits>()) {
+ObjectStore::ObjectStore(Fd objects, Algorithm algorithm, Access access, std::string folder)
+    : objects_(std::move(objects)),
+      algorithm_(algorithm),
+      access_(access),
+      folder_(std::move(folder)),
+      traits_(std::make_shared<StoreTraits>()) {
   // An unnamed file is given its name through /proc: the direct way needs CAP_DAC_READ_SEARCH.
   traits_->unnamed_files = ::access("/proc/self/fd", F_OK) == 0;
 }
+
+std::string ObjectStore::path_of(const Digest& digest) const { return folder_ + object_path(digest); }
 
 bool ObjectStore::seals() const { return traits_->sealing; }
 
@@ -51,12 +55,12 @@ Digest ObjectStore::put(ByteView content) const {
 void ObjectStore::put_measured(const Digest& digest, ByteView content) const {
   if (contains_intact(digest, content.size())) return;
   NewObject object(*this, object_path(digest).substr(0, 2));
-  during(object_name(digest), [&] { object.write_at(content, 0); });
+  during("object " + path_of(digest), [&] { object.write_at(content, 0); });
   object.publish(digest, content.size());
 }
 
 Fd ObjectStore::open(const Digest& digest) const {
-  return during(object_name(digest), [&] {
+  return during("object " + path_of(digest), [&] {
     Fd file = open_beneath(objects_, object_path(digest), object_flags);
     regular_file_info(file);
     return file;
@@ -65,7 +69,7 @@ Fd ObjectStore::open(const Digest& digest) const {
 
 Bytes ObjectStore::read(const Digest& digest) const {
   const Fd file = open(digest);
-  return during(object_name(digest), [&] {
+  return during("object " + path_of(digest), [&] {
     Bytes content = read_all(file);
     if (measure_bytes(digest.algorithm(), content) != digest) throw wrong_object("its bytes give another digest");
     return content;
@@ -73,7 +77,7 @@ Bytes ObjectStore::read(const Digest& digest) const {
 }
 
 bool ObjectStore::contains(const Digest& digest) const {
-  return during(object_name(digest), [&] {
+  return during("object " + path_of(digest), [&] {
     const std::optional<Fd> file = try_open_beneath(objects_, object_path(digest), object_flags);
     if (file) regular_file_info(*file);
     return file.has_value();
@@ -83,7 +87,7 @@ bool ObjectStore::contains(const Digest& digest) const {
 bool ObjectStore::contains_intact(const Digest& digest, std::uint64_t size_bytes) const {
   const std::optional<Fd> file = try_open_beneath(objects_, object_path(digest), object_flags);
   if (!file) return false;
-  return during(object_name(digest), [&] {
+  return during("object " + path_of(digest), [&] {
     if (static_cast<std::uint64_t>(regular_file_info(*file).st_size) != size_bytes) return false;
     if (!traits_->sealing) return true;
     std::optional<Digest> measured = try_measure(*file);

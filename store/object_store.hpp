@@ -20,11 +20,16 @@ class ObjectStore {
  public:
   enum class Access : std::uint8_t { read_write, read_only };
 
-  /// `objects` is the open directory that holds `XX/REST`; it is made ready by Repository.
-  ObjectStore(Fd objects, Algorithm algorithm, Access access = Access::read_write);
+  /// `objects` is the open directory that holds `XX/REST`; it is made ready by Repository. `folder` is its name in
+  /// messages, with a slash at its end, or empty.
+  ObjectStore(Fd objects, Algorithm algorithm, Access access = Access::read_write, std::string folder = "objects/");
 
   Algorithm algorithm() const { return algorithm_; }
   const Fd& directory() const { return objects_; }
+
+  /// `objects/XX/REST`: where an object stands below the repository, for messages.
+  std::string path_of(const Digest& digest) const;
+  const std::string& folder() const { return folder_; }
 
   /// Stores `content` (one not too large buffer) and returns its digest. An object that is there already is kept,
   /// unless contains_intact() knows better: then it is replaced.
@@ -63,6 +68,7 @@ class ObjectStore {
   Fd objects_;
   Algorithm algorithm_;
   Access access_;
+  std::string folder_;
   std::shared_ptr<StoreTraits> traits_;
 };
 

@@ -102,6 +102,19 @@ std::vector<std::string> split_ref(const std::string& name) {
   return parts;
 }
 
+/// The algorithm of the first object of a flat store; nullopt if the directory is none.
+std::optional<Algorithm> flat_store_algorithm(const Fd& directory) {
+  for (const DirectoryEntry& folder : list_directory(directory)) {
+    if (folder.type != EntryType::directory || folder.name.size() != 2) continue;
+    const Fd objects = open_beneath(directory, folder.name, O_RDONLY | O_DIRECTORY);
+    for (const DirectoryEntry& object : list_directory(objects)) {
+      const std::optional<Digest> digest = try_parse_object_path(folder.name + "/" + object.name);
+      if (digest) return digest->algorithm();
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Repository::Repository(Fd directory, RepositoryMeta meta)
@@ -109,6 +122,12 @@ Repository::Repository(Fd directory, RepositoryMeta meta)
       meta_(std::move(meta)),
       objects_(open_beneath(directory_, "objects", O_RDONLY | O_DIRECTORY), meta_.algorithm,
                writable() ? ObjectStore::Access::read_write : ObjectStore::Access::read_only) {}
+
+Repository::Repository(Fd directory, Fd objects, Algorithm algorithm)
+    : directory_(std::move(directory)),
+      meta_{algorithm},
+      flat_(true),
+      objects_(std::move(objects), algorithm, ObjectStore::Access::read_only, "") {}
 
 Repository Repository::create(const Fd& parent, const std::string& name, Algorithm algorithm) {
   during("creating repository " + quoted(name), [&] {
@@ -136,8 +155,22 @@ Repository Repository::open(const Fd& parent, const std::string& name) {
   });
 }
 
+Repository Repository::open_to_read(const Fd& parent, const std::string& name) {
+  const std::optional<Fd> directory = try_open_at(parent, name, O_RDONLY | O_DIRECTORY);
+  if (!directory || try_open_beneath(*directory, "meta.json", O_PATH)) return open(parent, name);
+  const std::optional<Algorithm> algorithm = flat_store_algorithm(*directory);
+  if (!algorithm) return open(parent, name);  // which says what is missing
+  return during("opening store " + quoted(name), [&] {
+    Fd lock = open_at(*directory, ".", O_RDONLY | O_DIRECTORY);
+    lock_shared(lock);
+    return Repository(std::move(lock), open_at(*directory, ".", O_RDONLY | O_DIRECTORY), *algorithm);
+  });
+}
+
 void Repository::require_writable() const {
   if (writable()) return;
+  if (flat_)
+    throw Error(Fault::usage, "changing the repository: it is a flat store without meta.json, which is only read");
   throw Error(Fault::os, "changing the repository: feature " + quoted(meta_.unknown_read_only_features.front()) +
                              " of its meta.json allows this program to read it only");
 }

@@ -30,13 +30,21 @@ class Repository {
   /// Error{malformed} if this program must not touch it.
   static Repository open(const Fd& parent, const std::string& name);
 
+  /// The same for programs that only read; takes a flat store of the C tools (`mkcomposefs --digest-store`) too: a
+  /// directory of objects `XX/REST` alone, whose algorithm is that of the first of them.
+  static Repository open_to_read(const Fd& parent, const std::string& name);
+
   const ObjectStore& objects() const { return objects_; }
   Algorithm algorithm() const { return meta_.algorithm; }
   const RepositoryMeta& meta() const { return meta_; }
   const Fd& directory() const { return directory_; }
 
-  /// False if meta.json names a feature that only allows reading: all that changes the repository then throws.
-  bool writable() const { return meta_.unknown_read_only_features.empty(); }
+  /// Without meta.json, images and streams.
+  bool is_flat() const { return flat_; }
+
+  /// False if meta.json names a feature that only allows reading, or is not there: all that changes the repository then
+  /// throws.
+  bool writable() const { return !flat_ && meta_.unknown_read_only_features.empty(); }
 
   /// Stores an EROFS image as object and names it `images/HEX`. Everything stored before is durable after this.
   Digest add_image(ByteView image) const;
@@ -66,10 +74,13 @@ class Repository {
 
  private:
   Repository(Fd directory, RepositoryMeta meta);
+  /// A flat store.
+  Repository(Fd directory, Fd objects, Algorithm algorithm);
   void set_ref(const std::string& folder, const std::string& name, const std::string& target) const;
 
   Fd directory_;
   RepositoryMeta meta_;
+  bool flat_ = false;  // before objects_, which asks whether it may write
   ObjectStore objects_;
 };
 

@@ -56,12 +56,6 @@ std::pair<std::uint32_t, std::uint32_t> major_minor(std::uint32_t rdev) {
   return {rdev >> 8 & 0xfffU, (rdev & 0xffU) | (rdev >> 12 & 0xfff00U)};
 }
 
-std::string octal_mode(std::uint32_t permissions) {
-  std::string text = "0000";
-  for (std::size_t i = 0; i < 4; ++i) text[3 - i] = static_cast<char>('0' + (permissions >> 3 * i & 7U));
-  return text;
-}
-
 void add_content(nlohmann::ordered_json& record, const Node& node) {
   if (const RegularFile* file = node.regular()) {
     record["size"] = file->size;
@@ -110,12 +104,24 @@ void list_tree(const Tree& tree, std::string_view start, const std::function<voi
   }
 }
 
+std::string_view type_name(const Node& node) { return type_of(node).name; }
+
+std::string octal_mode(std::uint32_t permissions) {
+  std::string text = "0000";
+  for (std::size_t i = 0; i < 4; ++i) text[3 - i] = static_cast<char>('0' + (permissions >> 3 * i & 7U));
+  return text;
+}
+
+std::string device_numbers(const DeviceNode& device) {
+  const auto [major, minor] = major_minor(device.rdev);
+  return std::to_string(major) + ',' + std::to_string(minor);
+}
+
 std::string listing_line(const Listed& listed) {
   const Metadata& metadata = listed.node.metadata;
   std::string line = mode_text(listed.node) + ' ' + std::to_string(metadata.uid) + ' ' + std::to_string(metadata.gid);
   if (const DeviceNode* device = std::get_if<DeviceNode>(&listed.node.content)) {
-    const auto [major, minor] = major_minor(device->rdev);
-    line += ' ' + std::to_string(major) + ',' + std::to_string(minor);
+    line += ' ' + device_numbers(*device);
   } else {
     line += ' ' + std::to_string(listed.node.regular() != nullptr ? listed.node.regular()->size : 0);
   }
@@ -124,19 +130,22 @@ std::string listing_line(const Listed& listed) {
   return line;
 }
 
-nlohmann::ordered_json listing_record(const Listed& listed) {
-  const Metadata& metadata = listed.node.metadata;
-  nlohmann::ordered_json record;
-  record["path"] = escaped(listed.path);
-  record["type"] = type_of(listed.node).name;
-  record["mode"] = octal_mode(metadata.permissions);
-  record["uid"] = metadata.uid;
-  record["gid"] = metadata.gid;
-  record["mtime_seconds"] = metadata.mtime_seconds;
-  record["mtime_nanoseconds"] = metadata.mtime_nanoseconds;
-  record["inode"] = listed.id;
-  add_content(record, listed.node);
+nlohmann::ordered_json node_record(const Node& node) {
+  const Metadata& metadata = node.metadata;
+  nlohmann::ordered_json record = {{"type", type_name(node)},
+                                   {"mode", octal_mode(metadata.permissions)},
+                                   {"uid", metadata.uid},
+                                   {"gid", metadata.gid},
+                                   {"mtime_seconds", metadata.mtime_seconds},
+                                   {"mtime_nanoseconds", metadata.mtime_nanoseconds}};
+  add_content(record, node);
   for (const auto& [name, value] : metadata.xattrs) record["xattrs"][escaped(name)] = escaped(value);
+  return record;
+}
+
+nlohmann::ordered_json listing_record(const Listed& listed) {
+  nlohmann::ordered_json record = {{"path", escaped(listed.path)}, {"inode", listed.id}};
+  record.update(node_record(listed.node));
   return record;
 }
 

@@ -29,4 +29,14 @@ std::string listing_line(const Listed& listed);
 /// names with the same `inode` are hard links.
 nlohmann::ordered_json listing_record(const Listed& listed);
 
+/// The part of a record that a node has under any name: without `path` and `inode`.
+nlohmann::ordered_json node_record(const Node& node);
+
+/// "directory", "file", "link", "block device", "character device", "fifo" or "socket".
+std::string_view type_name(const Node& node);
+/// Four octal digits.
+std::string octal_mode(std::uint32_t permissions);
+/// `major,minor`.
+std::string device_numbers(const DeviceNode& device);
+
 }  // namespace sealroot

@@ -1,48 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "builder/image/named_image.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/core/fd.hpp"
+#include "store/names.hpp"
 
 namespace sealroot {
-namespace {
 
-/// With a repository at hand a digest means an object, without one a file may have such a name.
-Bytes image_bytes(const std::string& name, const std::optional<Repository>& repository) {
-  const std::optional<Digest> digest = Digest::try_parse(name);
-  if (!digest) return read_file(working_directory(), name);
-  if (repository) return repository->objects().read(*digest);
-  if (::access(name.c_str(), F_OK) == 0) return read_file(working_directory(), name);
-  throw Error(Fault::usage, "a digest needs --store with the repository that has it");
+std::optional<Repository> open_store_to_read(const std::string& store) {
+  if (store.empty()) return std::nullopt;
+  return Repository::open_to_read(working_directory(), store);
 }
 
-}  // namespace
+std::optional<Digest> named_image(const std::string& name, const Repository& repository) {
+  const bool is_path = name.starts_with('/') || name.starts_with("./") || name.starts_with("../");
+  return is_path ? std::nullopt : find_image(repository, name);
+}
+
+ImageBytes read_named_bytes(const std::string& name, const std::optional<Repository>& repository) {
+  if (repository) {
+    const std::optional<Digest> digest = named_image(name, *repository);
+    if (digest) return {repository->objects().read(*digest), digest};
+  }
+  if (!repository && try_parse_digest(name) && ::access(name.c_str(), F_OK) != 0) {
+    throw Error(Fault::usage, "a digest needs --repo with the repository that has it");
+  }
+  return {read_file(working_directory(), name), std::nullopt};
+}
 
 NamedImage open_image(const std::string& name, const std::string& store) {
-  NamedImage image;
-  if (!store.empty()) image.repository.emplace(Repository::open(working_directory(), store));
-  image.content = during(quoted(name), [&] { return read_image(image_bytes(name, image.repository)); });
+  NamedImage image{open_store_to_read(store), {}};
+  image.content = during(quoted(name), [&] { return read_image(read_named_bytes(name, image.repository).bytes); });
   return image;
+}
+
+const Node& find_file(const Tree& tree, const std::string& path) {
+  const std::optional<NodeId> id = find(tree, path);
+  if (!id) throw Error(Fault::missing, "not in the image");
+  if (const Symlink* link = tree[*id].symlink()) {
+    throw Error(Fault::malformed, "is a symbolic link to " + quoted(link->target));
+  }
+  if (tree[*id].regular() == nullptr) throw Error(Fault::malformed, "is no regular file");
+  return tree[*id];
 }
 
 std::string read_image_file(const NamedImage& image, const std::string& path) {
   return during(quoted(path), [&]() -> std::string {
-    const Tree& tree = image.content.tree;
-    const std::optional<NodeId> id = find(tree, path);
-    if (!id) throw Error(Fault::missing, "not in the image");
-    if (const Symlink* link = tree[*id].symlink()) {
-      throw Error(Fault::malformed, "is a symbolic link to " + quoted(link->target));
-    }
-    const RegularFile* file = tree[*id].regular();
-    if (file == nullptr) throw Error(Fault::malformed, "is no regular file");
+    const RegularFile* const file = find_file(image.content.tree, path).regular();
     if (!file->inline_content.empty() || file->size == 0) return file->inline_content;
     if (!file->digest) throw Error(Fault::malformed, "the image has no digest of its content");
     if (!image.repository) {
-      throw Error(Fault::usage, "content is object " + to_hex(*file->digest) + "; name its repository with --store");
+      throw Error(Fault::usage, "content is object " + to_hex(*file->digest) + "; name its repository with --repo");
     }
     return std::string(as_text(image.repository->objects().read(*file->digest)));
   });

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "builder/source/directory.hpp"
@@ -106,6 +107,13 @@ SourceResult read_transport(const SourceName& name, const SourceOptions& options
 }
 
 }  // namespace
+
+bool has_transport(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  return colon != std::string_view::npos &&
+         std::any_of(transports.begin(), transports.end(),
+                     [&](const TransportName& known) { return known.name == text.substr(0, colon); });
+}
 
 SourceName parse_source(std::string_view source) {
   const std::size_t colon = source.find(':');

@@ -26,6 +26,9 @@ struct SourceName {
   std::string tag;   // empty: the only image there is
 };
 
+/// Whether `text` begins with the name of a transport and a colon.
+bool has_transport(std::string_view text);
+
 /// Error{usage} names the transports there are.
 SourceName parse_source(std::string_view source);
 

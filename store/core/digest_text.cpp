@@ -13,6 +13,10 @@ std::string to_hex(ByteView bytes) {
 
 std::string to_hex(const Digest& digest) { return to_hex(digest.bytes()); }
 
+std::string named_digest(const Digest& digest) {
+  return std::string(algorithm_name(digest.algorithm())) + ':' + to_hex(digest);
+}
+
 std::string object_path(const Digest& digest) { return to_hex(digest).insert(2, 1, '/'); }
 
 std::optional<Digest> try_parse_object_path(std::string_view path) {
@@ -25,6 +29,18 @@ std::optional<Digest> try_parse_object_path(std::string_view path) {
 std::string digest_token_value(const Digest& digest) {
   return "v1-" + std::string(algorithm_name(digest.algorithm())) + "-" + std::to_string(verity_log_block_size) + ":" +
          to_hex(digest);
+}
+
+std::optional<Digest> try_parse_digest(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return Digest::try_parse(text);
+  const std::optional<Digest> digest = Digest::try_parse(text.substr(colon + 1));
+  if (!digest) return std::nullopt;
+  const std::string algorithm(algorithm_name(digest->algorithm()));
+  const std::string of_token = algorithm + '-' + std::to_string(verity_log_block_size);
+  const std::string_view prefix = text.substr(0, colon);
+  const bool fits = prefix == algorithm || prefix == "v1-" + of_token || prefix == "v2-" + of_token;
+  return fits ? digest : std::nullopt;
 }
 
 Algorithm parse_algorithm(std::string_view name) {

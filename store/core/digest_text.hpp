@@ -15,6 +15,9 @@ namespace sealroot {
 std::string to_hex(ByteView bytes);
 std::string to_hex(const Digest& digest);
 
+/// `sha512:HEX`, as records and try_parse_digest() have it.
+std::string named_digest(const Digest& digest);
+
 /// `XX/REST`, the name of an object below `objects/`.
 std::string object_path(const Digest& digest);
 
@@ -23,6 +26,10 @@ std::optional<Digest> try_parse_object_path(std::string_view path);
 
 /// `v1-sha512-12:<hex>`, the value of `composefs.digest=` for an image in format V1 (formats.md section 3).
 std::string digest_token_value(const Digest& digest);
+
+/// A digest as people and programs write it: HEX, `sha512:HEX` or `v1-sha512-12:HEX`; nullopt for any other text, and
+/// where the prefix says another algorithm than the number of digits.
+std::optional<Digest> try_parse_digest(std::string_view text);
 
 /// `sha256` or `sha512`; throws Error{usage} for anything else.
 Algorithm parse_algorithm(std::string_view name);

@@ -50,6 +50,16 @@ class UserModeLinux:
         )
 
 
+def on_this_system(program, scratch, script, disk):
+    """User-mode Linux with this system's own files, read only, as root and the executable `script` as its init."""
+    return Machine(
+        command=(str(program), "mem=256M", "root=/dev/root", "rootfstype=hostfs", "ro", f"ubd0={scratch}/cow0,{disk}",
+                 "panic=-1", f"init={script}"),  # fmt: skip
+        timeout_seconds=20,
+        environment=(("GLIBC_TUNABLES", "glibc.pthread.rseq=0"), ("HOME", str(scratch))),
+    )
+
+
 def direct(kernel, initrd, command_line, disk, nvme=False):
     """QEMU that starts `kernel` itself, no firmware. Debian's kernel has the driver of NVMe disks built in."""
     drive = f"file={disk},format=raw,snapshot=on,"

@@ -70,8 +70,8 @@ TEST_CASE("an image is found by its file or its digest, and its files are measur
 
   CHECK(read_image_file(open_image(to_hex(digest), store), "/f") == content);
   CHECK(read_image_file(open_image(scratch.path() / "image", store), "f") == content);
-  CHECK_THROWS_WITH(read_image_file(open_image(scratch.path() / "image", ""), "f"), has_text("with --store"));
-  CHECK_THROWS_WITH(open_image(to_hex(digest), ""), has_text("needs --store"));
+  CHECK_THROWS_WITH(read_image_file(open_image(scratch.path() / "image", ""), "f"), has_text("with --repo"));
+  CHECK_THROWS_WITH(open_image(to_hex(digest), ""), has_text("needs --repo"));
   CHECK_THROWS_WITH(read_image_file(open_image(to_hex(digest), store), "/none"), has_text("'/none': not in the image"));
 
   const std::filesystem::path file = std::filesystem::path(store) / "objects" / object_path(object);
