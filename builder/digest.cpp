@@ -27,8 +27,9 @@ Repository open_store(const std::string& path, Algorithm algorithm) {
 
 SourceResult read_normalised(const TreeOptions& options, const ObjectStore* store, const ReadProgress& progress) {
   Ingest ingest(store, options.algorithm, options.threads);
-  SourceResult result =
-      read_source(options.source, {.architecture = options.architecture, .progress = progress}, ingest);
+  SourceResult result = read_source(
+      options.source,
+      {.architecture = options.architecture, .progress = progress, .input_digests = options.input_digests}, ingest);
   std::string& architecture = result.info.config.architecture;
   if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say
   if (architecture.empty()) architecture = host_architecture();

@@ -22,7 +22,8 @@ struct TreeOptions {
   Algorithm algorithm = Algorithm::sha512;
   std::string architecture;  // OCI name; empty: this host's
   bool keep_user_xattrs = false;
-  unsigned threads = 0;  // 0: one a CPU
+  unsigned threads = 0;       // 0: one a CPU
+  bool input_digests = true;  // see SourceOptions
 };
 
 /// Called with bytes as they pass; `total` 0 if it is not known.
@@ -34,7 +35,7 @@ SourceResult read_normalised(const TreeOptions& options, const ObjectStore* stor
 
 struct DigestOptions {
   TreeOptions tree;
-  bool boot_form = true;  // as `sealroot build` seals it; else as a container's image
+  bool boot_form = true;             // as `sealroot build` seals it; else as a container's image
   std::optional<std::string> store;  // repository to add to, made if it is not there; else nothing is written
 };
 

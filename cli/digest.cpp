@@ -39,6 +39,7 @@ void run_digest(DigestArguments& arguments) {
   DigestOptions& options = arguments.options;
   options.tree.algorithm = parse_algorithm(arguments.digest);
   options.boot_form = !arguments.plain;
+  options.tree.input_digests = arguments.json;  // only the record has them
   std::optional<DigestResult> result;
   {
     ProgressPrinter progress(arguments.quiet);

@@ -33,7 +33,9 @@ std::string_view transport_name(Transport transport);
 struct SourceOptions {
   std::string architecture;  // OCI's name; empty: that of this host
   /// Called from one thread with the bytes read so far of all there are; `total` is 0 where that is not known.
-  std::function<void(std::uint64_t done, std::uint64_t total)> progress;
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
+  /// Whether the digests of a tar itself are wanted: a SHA-256 from its start to its end, a third of all work.
+  bool input_digests = true;
 };
 
 struct LayerInfo {
@@ -52,7 +54,7 @@ struct SourceInfo {
   ImageConfig config;
   Labels annotations;  // of the manifest
   std::vector<LayerInfo> layers;
-  std::optional<BlobDigest> archive_digest;  // of tar: the file as it is, compressed or not
+  std::optional<BlobDigest> archive_digest;  // of tar, where wanted: the file as it is, compressed or not
 };
 
 struct SourceResult {
