@@ -11,7 +11,7 @@
 
 namespace sealroot {
 
-/// during() for one entry of many: its text is made only for an error, which saves an eighth of reading a tar of small
+/// during() for one entry of many: its text is made only for an error, which saves a tenth of reading a tar of small
 /// files. `path` must outlive `action`.
 template <typename Action>
 decltype(auto) during_entry(std::string_view path, std::uint64_t offset, Action&& action) {

@@ -66,8 +66,8 @@ TEST_CASE("a tar gives the same tree when nobody wants its own digests") {
   const Scratch scratch;
   write_new_file(scratch.directory(), "root", as_bytes(root));
   Ingest ingest(nullptr, Algorithm::sha256, 1);
-  const SourceResult result =
-      read_source("tar:" + (scratch.path() / "root").string(), {.input_digests = false}, ingest);
+  const SourceResult result = read_source("tar:" + (scratch.path() / "root").string(),
+                                          {.architecture = "amd64", .input_digests = false}, ingest);
   CHECK(find(result.tree, "usr/b"));
   CHECK(!result.info.archive_digest);
   CHECK(result.info.layers.empty());
