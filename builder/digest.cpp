@@ -42,7 +42,8 @@ NormalisedSource read_normalised(const TreeOptions& options, const ObjectStore* 
       {.architecture = options.architecture,
        .max_entries = options.max_entries,
        .progress = progress,
-       .record_layer = options.record_layer},
+       .record_layer = options.record_layer,
+       .input_digests = options.input_digests},
       ingest);
   std::string& architecture = result.info.config.architecture;
   if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say

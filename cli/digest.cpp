@@ -46,6 +46,7 @@ void run_digest(DigestArguments& arguments) {
   options.boot_form = !arguments.plain;
   options.tree.xattrs = parse_xattr_rule(arguments.tree_rules.xattrs);
   options.tree.labels = parse_label_mode(arguments.tree_rules.selinux);
+  options.tree.input_digests = arguments.json;  // only the record has them
   std::optional<DigestResult> result;
   {
     ProgressPrinter progress(arguments.quiet);

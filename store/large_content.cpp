@@ -28,8 +28,8 @@ Bytes hash_blocks(Algorithm algorithm, ByteView data) {
 
 LargeContent::LargeContent(const ObjectStore* store, Algorithm algorithm, std::uint64_t size_bytes,
                            std::size_t segment_bytes)
-    : algorithm_(algorithm), size_bytes_(size_bytes), segment_bytes_(segment_bytes), tree_(algorithm) {
-  if (store != nullptr) object_.emplace(*store, ".");
+    : store_(store), algorithm_(algorithm), size_bytes_(size_bytes), segment_bytes_(segment_bytes), tree_(algorithm) {
+  if (store != nullptr && size_bytes > segment_bytes) object_.emplace(*store, ".");
 }
 
 std::optional<Digest> LargeContent::add_segment(std::uint64_t index, ByteView data) {
@@ -40,7 +40,11 @@ std::optional<Digest> LargeContent::add_segment(std::uint64_t index, ByteView da
   }
   if (!add_leaves_in_order(index, std::move(leaves))) return std::nullopt;
   const Digest digest = tree_.finish(size_bytes_).digest;
-  if (object_) object_->publish(digest, size_bytes_);
+  if (object_) {
+    object_->publish(digest, size_bytes_);
+  } else if (store_ != nullptr) {
+    store_->put_measured(digest, data);
+  }
   return digest;
 }
 

@@ -26,10 +26,11 @@ class LargeContent {
  private:
   bool add_leaves_in_order(std::uint64_t index, Bytes leaves);
 
+  const ObjectStore* store_;
   Algorithm algorithm_;
   std::uint64_t size_bytes_;
   std::size_t segment_bytes_;
-  std::optional<NewObject> object_;
+  std::optional<NewObject> object_;  ///< of more than one segment; one segment is written when its digest is known
 
   std::mutex mutex_;
   MerkleBuilder tree_;

@@ -91,7 +91,13 @@ bool ObjectStore::contains_intact(const Digest& digest, std::uint64_t size_bytes
     if (static_cast<std::uint64_t>(regular_file_info(*file).st_size) != size_bytes) return false;
     if (!traits_->sealing) return true;
     std::optional<Digest> measured = try_measure(*file);
-    if (!measured && access_ == Access::read_write && try_seal(*file, algorithm_)) measured = try_measure(*file);
+    if (!measured && access_ == Access::read_write) {
+      if (try_seal(*file, algorithm_)) {
+        measured = try_measure(*file);
+      } else {
+        traits_->sealing = false;
+      }
+    }
     if (measured && *measured != digest) throw wrong_object("there already, but the kernel measures another digest");
     return true;
   });

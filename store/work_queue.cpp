@@ -8,10 +8,10 @@ namespace sealroot {
 
 namespace {
 
-/// 32 MiB in all; with many threads, two for each: one in work, one waiting. Without threads the source itself needs
+/// 16 MiB in all; with many threads, two for each: one in work, one waiting. Without threads the source itself needs
 /// two: a batch of small contents stays open while large ones pass.
 std::size_t buffer_count(unsigned threads) {
-  constexpr std::size_t usual_count = 32;
+  constexpr std::size_t usual_count = 16;
   return threads == 1 ? 2 : std::max<std::size_t>(usual_count, 2 * std::size_t{threads});
 }
 

@@ -6,6 +6,7 @@
 
 #include "builder/layer/entry_path.hpp"
 #include "builder/layer/limits.hpp"
+#include "builder/tree/during_entry.hpp"
 #include "store/core/error.hpp"
 
 namespace sealroot {
@@ -58,8 +59,7 @@ class LayerReader {
 
   void read_all(Layer& layer) {
     while (const TarEntry* const entry = tar_.next()) {
-      during("entry " + quoted(entry->path) + " at offset " + std::to_string(entry->offset),
-             [&] { take(*entry, layer); });
+      during_entry(entry->path, entry->offset, [&] { take(*entry, layer); });
     }
   }
 

@@ -13,6 +13,7 @@
 
 #include "builder/layer/limits.hpp"
 #include "builder/layer/tar_framing.hpp"
+#include "builder/tree/during_entry.hpp"
 #include "store/core/error.hpp"
 
 namespace sealroot {
@@ -220,7 +221,7 @@ const TarEntry* TarReader::next() {
   entry_.path = record.path;
   entry_.link_target = record.link_target;
   entry_.offset = record.offset;
-  during("entry " + quoted(entry_.path) + " at offset " + std::to_string(entry_.offset), [&] {
+  during_entry(entry_.path, entry_.offset, [&] {
     archive_->check_warning(entry);
     const bool is_hard_link = entry_.type == TarEntry::Type::hard_link;
     const bool is_symlink = entry_.type == TarEntry::Type::symlink;

@@ -13,6 +13,7 @@
 #include "builder/layer/limits.hpp"
 #include "builder/layer/read_ahead.hpp"
 #include "builder/layer/tar_reader.hpp"
+#include "builder/tree/during_entry.hpp"
 #include "store/core/error.hpp"
 
 namespace sealroot {
@@ -60,7 +61,7 @@ class LayoutArchive final : public BlobSource {
     TarReader tar(stream);
     std::uint64_t count = 0;
     while (const TarEntry* const entry = tar.next()) {
-      during("entry " + quoted(entry->path) + " at offset " + std::to_string(entry->offset), [&] {
+      during_entry(entry->path, entry->offset, [&] {
         if (++count > max_entry_count) throw Error(Fault::malformed, "too many entries");
         if (entry->type == TarEntry::Type::directory) return;
         if (entry->type != TarEntry::Type::file || entry->data_offset == 0) {

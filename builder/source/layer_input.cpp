@@ -8,7 +8,7 @@
 
 namespace sealroot {
 
-LayerInput read_layer_input(ByteStream& source, Compression compression, Algorithm diff_id_algorithm,
+LayerInput read_layer_input(ByteStream& source, Compression compression, std::optional<Algorithm> diff_id_algorithm,
                             const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest,
                             const BytesRead& progress, LayerStream* recorder) {
   TapStream tap(source, [&](ByteView piece) {
@@ -17,7 +17,7 @@ LayerInput read_layer_input(ByteStream& source, Compression compression, Algorit
   const std::unique_ptr<ByteStream> plain = decompress(tap, compression);
   ReadAhead ahead(*plain, diff_id_algorithm);
   LayerInput input{read_layer(ahead, name, whiteouts, budget, ingest, recorder), {}};
-  input.diff_id = ahead.digest();
+  if (diff_id_algorithm) input.diff_id = ahead.digest();
   return input;
 }
 

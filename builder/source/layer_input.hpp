@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "builder/layer/blob_digest.hpp"
@@ -14,14 +15,14 @@ namespace sealroot {
 
 struct LayerInput {
   Layer layer;
-  BlobDigest diff_id;  // of the uncompressed bytes
+  std::optional<BlobDigest> diff_id;  // of the uncompressed bytes
 };
 
 /// Called with the number of compressed bytes that have been read in addition.
 using BytesRead = std::function<void(std::uint64_t)>;
 
-/// Reads `source` to its end; `recorder` as for read_layer().
-LayerInput read_layer_input(ByteStream& source, Compression compression, Algorithm diff_id_algorithm,
+/// Reads `source` to its end; `recorder` as for read_layer(). Without `diff_id_algorithm` no diff ID is computed.
+LayerInput read_layer_input(ByteStream& source, Compression compression, std::optional<Algorithm> diff_id_algorithm,
                             const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest,
                             const BytesRead& progress, LayerStream* recorder = nullptr);
 

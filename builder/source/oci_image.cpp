@@ -45,9 +45,9 @@ Layer read_image_layer(CheckedBlob& blob, const Descriptor& descriptor, const Bl
     if (error.fault() == Fault::malformed) blob.drain();
     throw;
   }
-  if (!(input.diff_id == diff_id)) {
+  if (input.diff_id != diff_id) {
     throw Error(Fault::untrusted,
-                "diff_id mismatch: config says " + diff_id.text() + ", layer has " + input.diff_id.text());
+                "diff_id mismatch: config says " + diff_id.text() + ", layer has " + input.diff_id->text());
   }
   return std::move(input.layer);
 }

@@ -64,22 +64,24 @@ SourceResult read_tar(const std::string& path, const SourceOptions& options, Ing
   RewoundStream start(raw);
   const Compression compression = detect_compression(start.start());
   std::optional<BlobHasher> hasher;  // of an uncompressed archive the diff ID is its digest: half of the work less
-  if (compression != Compression::none) hasher.emplace(Algorithm::sha256);
+  if (options.input_digests && compression != Compression::none) hasher.emplace(Algorithm::sha256);
   std::uint64_t done = 0;
   TapStream input(start, [&](ByteView piece) {
     if (hasher) hasher->update(piece);
     done += piece.size();
   });
   LayerBudget budget(options.max_entries);
-  LayerInput layer = read_layer_input(input, compression, Algorithm::sha256, "archive " + quoted(path),
+  const auto diff_id_algorithm = options.input_digests ? std::optional(Algorithm::sha256) : std::nullopt;
+  LayerInput layer = read_layer_input(input, compression, diff_id_algorithm, "archive " + quoted(path),
                                       WhiteoutRule::refuse, budget, ingest, [&](std::uint64_t) {
                                         if (options.progress) options.progress(done, total);
                                       });
   MergedTree merged;
   merged.apply(std::move(layer.layer));
   SourceResult result{std::move(merged).finish(ingest.finish()), {}};
-  result.info.archive_digest = hasher ? hasher->finish() : layer.diff_id;
-  result.info.layers.push_back({"application/x-tar", *result.info.archive_digest, done, layer.diff_id});
+  if (!layer.diff_id) return result;
+  result.info.archive_digest = hasher ? hasher->finish() : *layer.diff_id;
+  result.info.layers.push_back({"application/x-tar", *result.info.archive_digest, done, *layer.diff_id});
   return result;
 }
 

@@ -38,9 +38,11 @@ struct SourceOptions {
   std::string architecture;  // OCI's name; empty: that of this host
   std::uint64_t max_entries = max_entry_count;
   /// Called from one thread with the bytes read so far of all there are; `total` is 0 where that is not known.
-  std::function<void(std::uint64_t done, std::uint64_t total)> progress;
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
   /// Whether the layer is to be recorded as a splitstream. Empty: container images are not recorded at all.
   std::function<bool(const BlobDigest& diff_id)> record_layer{};
+  /// Whether the digests of a tar itself are wanted: a SHA-256 from its start to its end, a third of all work.
+  bool input_digests = true;
 };
 
 struct LayerInfo {
@@ -59,7 +61,7 @@ struct SourceInfo {
   ImageConfig config;
   Labels annotations;  // of the manifest
   std::vector<LayerInfo> layers;
-  std::optional<BlobDigest> archive_digest;  // of tar: the file as it is, compressed or not
+  std::optional<BlobDigest> archive_digest;  // of tar, where wanted: the file as it is, compressed or not
 };
 
 /// A container image as composefs-rs keeps it beside the files: documents as served, and layers as splitstreams.

@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "builder/tree/during_entry.hpp"
 #include "store/core/error.hpp"
 
 namespace sealroot {
@@ -11,18 +12,15 @@ namespace {
 
 Error bad(const std::string& reason) { return {Fault::malformed, reason}; }
 
-std::string entry_text(std::string_view path, std::uint64_t offset) {
-  return "entry " + quoted(path) + " at offset " + std::to_string(offset);
-}
-
 }  // namespace
 
 void MergedTree::apply(Layer layer) {
   during(layer.name, [&] {
+    // The largest layer comes first and is most of the tree: growing by doubling would take half of it twice.
+    if (layer.entries.size() > tree_.nodes.size()) tree_.nodes.reserve(tree_.nodes.size() + layer.entries.size());
     for (const Whiteout& whiteout : layer.whiteouts) hide(whiteout);
     for (LayerEntry& entry : layer.entries) {
-      const std::string text = entry_text(entry.path, entry.offset);
-      during(text, [&] { add(std::move(entry)); });
+      during_entry(entry.path, entry.offset, [&] { add(entry); });
     }
     // The directory of a whiteout may come with its own layer, so this is known only now.
     for (const Whiteout& whiteout : layer.whiteouts) {
@@ -57,7 +55,7 @@ NodeId MergedTree::parent_of(std::string_view path) const {
   return *id;
 }
 
-void MergedTree::add(LayerEntry entry) {
+void MergedTree::add(LayerEntry& entry) {
   if (entry.path.empty()) {
     Node* const node = std::get_if<Node>(&entry.what);
     if (node == nullptr || node->directory() == nullptr) throw bad("the root must be a directory");

@@ -53,7 +53,7 @@ class MergedTree {
 
  private:
   void hide(const Whiteout& whiteout);
-  void add(LayerEntry entry);
+  void add(LayerEntry& entry);
   NodeId parent_of(std::string_view path) const;
 
   Tree tree_;

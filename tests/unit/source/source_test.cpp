@@ -62,6 +62,17 @@ TEST_CASE("a tar is read in any compression and its digest recorded") {
   CHECK_THROWS_WITH(read("tar:" + (scratch.path() / "none").string()), has_text("no such file"));
 }
 
+TEST_CASE("a tar gives the same tree when nobody wants its own digests") {
+  const Scratch scratch;
+  write_new_file(scratch.directory(), "root", as_bytes(root));
+  Ingest ingest(nullptr, Algorithm::sha256, 1);
+  const SourceResult result = read_source("tar:" + (scratch.path() / "root").string(),
+                                          {.architecture = "amd64", .input_digests = false}, ingest);
+  CHECK(find(result.tree, "usr/b"));
+  CHECK(!result.info.archive_digest);
+  CHECK(result.info.layers.empty());
+}
+
 TEST_CASE("an archive of a layout gives the tree of the layout, compressed or not") {
   OciLayoutWriter layout;
   layout.only(layout.image({root}));

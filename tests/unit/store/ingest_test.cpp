@@ -78,6 +78,18 @@ TEST_CASE("every content is readable from the store afterwards") {
   }
 }
 
+TEST_CASE("contents of up to a segment that are there already are not written again") {
+  const Scratch scratch;
+  const ObjectStore store(open_at(scratch.directory(), ".", O_RDONLY | O_DIRECTORY), Algorithm::sha256);
+  const ObjectStore unwritable(open_at(scratch.directory(), ".", O_RDONLY | O_DIRECTORY), Algorithm::sha256,
+                               ObjectStore::Access::read_only);
+  for (const ObjectStore* target : {&store, &unwritable}) {
+    Ingest ingest(target, Algorithm::sha256, 2);
+    for (const std::size_t size_bytes : {100UL, 300000UL, 1048576UL}) feed(ingest, pattern(size_bytes), 65536);
+    CHECK_NOTHROW(ingest.finish());
+  }
+}
+
 TEST_CASE("a content of another size than announced is malformed, and finish tells it again") {
   for (const auto& [announced, given] :
        {std::pair{10UL, 9UL}, {10UL, 11UL}, {300000UL, 299999UL}, {300000UL, 3000000UL}}) {
