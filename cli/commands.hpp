@@ -15,5 +15,9 @@ void add_cat_command(CLI::App& app);
 void add_dump_command(CLI::App& app);
 void add_ls_command(CLI::App& app);
 void add_gc_command(CLI::App& app);
+void add_doctor_command(CLI::App& app);
+void add_inspect_command(CLI::App& app);
+void add_uki_command(CLI::App& app);
+void add_verify_command(CLI::App& app);
 
 }  // namespace sealroot

@@ -42,6 +42,10 @@ int main(int argc, char** argv) {
   add_dump_command(app);
   add_cat_command(app);
   add_gc_command(app);
+  add_doctor_command(app);
+  add_inspect_command(app);
+  add_uki_command(app);
+  add_verify_command(app);
   try {
     app.parse(argc, argv);
     if (!std::cout.flush()) throw Error(Fault::os, "writing to standard output");

@@ -27,6 +27,19 @@ std::string digest_token_value(const Digest& digest) {
          to_hex(digest);
 }
 
+std::optional<Digest> try_parse_digest_token_value(std::string_view value) {
+  for (const std::string version : {"v1-", "v2-"}) {
+    for (const Algorithm algorithm : {Algorithm::sha256, Algorithm::sha512}) {
+      const std::string prefix = version + std::string(algorithm_name(algorithm)) + "-" +
+                                 std::to_string(verity_log_block_size) + ":";
+      if (!value.starts_with(prefix)) continue;
+      const auto digest = Digest::try_parse(value.substr(prefix.size()));
+      return digest && digest->algorithm() == algorithm ? digest : std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
 Algorithm parse_algorithm(std::string_view name) {
   if (name == "sha256") return Algorithm::sha256;
   if (name == "sha512") return Algorithm::sha512;

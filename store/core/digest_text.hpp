@@ -24,6 +24,9 @@ std::optional<Digest> try_parse_object_path(std::string_view path);
 /// `v1-sha512-12:<hex>`, the value of `composefs.digest=` for an image in format V1 (formats.md section 3).
 std::string digest_token_value(const Digest& digest);
 
+/// The digest in such a value, of whichever version (`v1-`, `v2-`); nullopt for any other text.
+std::optional<Digest> try_parse_digest_token_value(std::string_view value);
+
 /// `sha256` or `sha512`; throws Error{usage} for anything else.
 Algorithm parse_algorithm(std::string_view name);
 
