@@ -130,7 +130,7 @@ SealedConfig parse_sealed_config(std::string_view text) {
   if (value("version") != "1") throw fail("version " + quoted(value("version")) + " is not known here");
   const std::string digest_value = value("digest");
   const auto digest = try_parse_digest_token_value(digest_value);
-  if (!digest) throw fail("digest " + quoted(digest_value) + " is none");
+  if (!digest || digest_value != digest_token_value(*digest)) throw fail("digest " + quoted(digest_value) + " is none");
   SealedConfig config{.digest = *digest, .cmdline = value("cmdline"), .allow = std::move(allow)};
   config.etc = value("etc");
   config.var = value("var");
