@@ -53,7 +53,9 @@ void add_boot_options(CLI::App& command, BuildArguments& arguments) {
   command.add_option("--pcr-private-key", options.pcr_private_key,
                      "RSA key that signs the predicted PCR 11\n(.pcrsig); PEM file or pkcs11: URI");
   command.add_option("--pcr-public-key", options.pcr_public_key, "its public half, to be checked against it");
-  command.add_option("--phases", options.phases, "boot phases that key vouches for; repeatable\n(default: those of a boot)")
+  command
+      .add_option("--phases", options.phases,
+                  "boot phases that key vouches for; repeatable\n(default: those of a boot)")
       ->take_all()
       ->allow_extra_args(false)
       ->delimiter(',');

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// `sealroot uki`: work on UKIs that are there already. `pcr11` prints what `systemd-measure calculate` prints; `prepare`
-// and `attach` are the two halves of signing with a key on another machine.
+// `sealroot uki`: work on UKIs that are there already. `pcr11` prints what `systemd-measure calculate` prints;
+// `prepare` and `attach` are the two halves of signing with a key on another machine.
 #include <iostream>
 #include <memory>
 #include <string>
@@ -100,7 +100,8 @@ void add_prepare_command(CLI::App& parent) {
   auto arguments = std::make_shared<PrepareArguments>();
   CLI::App* command = parent.add_subcommand("prepare", "Write what a key on another machine has to sign");
   command->add_option("FILE", arguments->file, "unsigned UKI or other EFI program")->required();
-  command->add_option("-o,--output", arguments->output, "file to make: bytes for\nopenssl dgst -sha256 -sign KEY")->required();
+  command->add_option("-o,--output", arguments->output, "file to make: bytes for\nopenssl dgst -sha256 -sign KEY")
+      ->required();
   command->callback([arguments] { run_prepare(*arguments); });
 }
 

@@ -46,8 +46,8 @@ void run_verify_disk(const VerifyDiskArguments& arguments) {
     print_text(proof);
   }
   if (!proof.findings.empty()) {
-    throw Error(Fault::untrusted, "verify: " + quoted(arguments.disk) + " is not proven: " +
-                                      std::to_string(proof.findings.size()) + " findings");
+    throw Error(Fault::untrusted, "verify: " + quoted(arguments.disk) +
+                                      " is not proven: " + std::to_string(proof.findings.size()) + " findings");
   }
 }
 

@@ -27,9 +27,9 @@ struct FoundInode {
   std::uint16_t mode = 0;
   std::uint32_t uid = 0;
   std::uint64_t size_bytes = 0;
-  bool sealed = false;     // EXT4_VERITY_FL
-  std::vector<Run> runs;   // of regular files, ascending; holes and unwritten blocks are in none
-  std::uint64_t end = 0;   // block behind the last extent, where ext4 looks for the verity descriptor's length
+  bool sealed = false;    // EXT4_VERITY_FL
+  std::vector<Run> runs;  // of regular files, ascending; holes and unwritten blocks are in none
+  std::uint64_t end = 0;  // block behind the last extent, where ext4 looks for the verity descriptor's length
 };
 
 struct FoundName {

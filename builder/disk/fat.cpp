@@ -154,14 +154,16 @@ FatReader::FatReader(const Fd& disk, std::uint64_t offset_bytes, std::uint64_t s
   if (clusters > 0x0ffffff5 || table_sectors * sector_bytes < (clusters + 2) * bits_ / 8) {
     throw malformed("the allocation table is too small");
   }
-  if ((bits_ == 32) != (boot.table_sectors_16 == 0)) throw malformed("FAT32 by its number of clusters only, or not even that");
+  if ((bits_ == 32) != (boot.table_sectors_16 == 0))
+    throw malformed("FAT32 by its number of clusters only, or not even that");
   cluster_count_ = static_cast<std::uint32_t>(clusters);
   data_at_ = data_sector * sector_bytes;
   root_at_ = root_sector * sector_bytes;
   root_cluster_ = bits_ == 32 ? std::uint32_t{boot.root_cluster} : 0;
   table_ = read_disk(disk, offset_bytes + boot.reserved_sectors * std::uint64_t{sector_bytes},
                      static_cast<std::size_t>((clusters + 2) * bits_ / 8 + 1));
-  const Bytes root = bits_ == 32 ? directory_bytes(root_cluster_) : read_disk(disk, offset_bytes + root_at_, root_bytes_);
+  const Bytes root =
+      bits_ == 32 ? directory_bytes(root_cluster_) : read_disk(disk, offset_bytes + root_at_, root_bytes_);
   read_directory(root, "", 0);
   std::ranges::sort(files_, {}, &FatFile::path);
 }

@@ -108,7 +108,8 @@ Table read_table(const Fd& disk, std::uint64_t lba, const std::string& label) {
   std::memset(covered.data() + offsetof(Header, header_crc), 0, 4);
   if (crc(covered) != header.header_crc) throw fail("the header's CRC is wrong");
   if (header.my_lba != lba) throw fail("the header says that it stands elsewhere");
-  if (header.entry_size != sizeof(Entry) || header.entry_count > max_entries) throw fail("entries of unusual size or number");
+  if (header.entry_size != sizeof(Entry) || header.entry_count > max_entries)
+    throw fail("entries of unusual size or number");
   if (header.entries_lba > UINT64_MAX / sector_bytes) throw fail("the entries stand outside the disk");
   table.entries = read_disk(disk, header.entries_lba * sector_bytes, std::size_t{header.entry_count} * sizeof(Entry));
   if (crc(table.entries) != header.entries_crc) throw fail("the entries' CRC is wrong");
@@ -167,8 +168,8 @@ void check_overlap(std::vector<FoundPartition> partitions, std::vector<std::stri
   for (std::size_t i = 1; i < partitions.size(); ++i) {
     const FoundPartition& before = partitions[i - 1];
     if (before.offset_bytes + before.size_bytes > partitions[i].offset_bytes) {
-      defects.push_back("partitions " + std::to_string(before.number) + " and " +
-                        std::to_string(partitions[i].number) + " overlap");
+      defects.push_back("partitions " + std::to_string(before.number) + " and " + std::to_string(partitions[i].number) +
+                        " overlap");
     }
   }
 }
@@ -178,7 +179,8 @@ void check_overlap(std::vector<FoundPartition> partitions, std::vector<std::stri
 Bytes read_disk(const Fd& disk, std::uint64_t offset_bytes, std::size_t size_bytes) {
   Bytes bytes(size_bytes);
   for (std::size_t have = 0; have < size_bytes;) {
-    if (offset_bytes + have > static_cast<std::uint64_t>(INT64_MAX)) throw Error(Fault::malformed, "disk: an offset too large");
+    if (offset_bytes + have > static_cast<std::uint64_t>(INT64_MAX))
+      throw Error(Fault::malformed, "disk: an offset too large");
     const ssize_t got =
         ::pread(disk.get(), bytes.data() + have, size_bytes - have, static_cast<off_t>(offset_bytes + have));
     if (got < 0 && errno == EINTR) continue;

@@ -19,7 +19,9 @@ std::string text_at(const nlohmann::json& record, const char* pointer) {
   return record.at(place).get<std::string>();
 }
 
-void append(Checks& to, Checks from) { to.insert(to.end(), std::move_iterator(from.begin()), std::move_iterator(from.end())); }
+void append(Checks& to, Checks from) {
+  to.insert(to.end(), std::move_iterator(from.begin()), std::move_iterator(from.end()));
+}
 
 /// The UKI that build.json names.
 PeFacts check_uki_file(const Fd& folder, const nlohmann::json& record, Checks& checks) {
@@ -29,7 +31,8 @@ PeFacts check_uki_file(const Fd& folder, const nlohmann::json& record, Checks& c
     checks.push_back({CheckStatus::fail, "build", quoted(name) + " is not the one in build.json", "build again"});
   }
   if (!record.contains(nlohmann::json::json_pointer("/uki/signer/subject"))) {
-    checks.push_back({CheckStatus::fail, "build", quoted(name) + " is not signed", "Secure Boot refuses it: build with --key and --cert"});
+    checks.push_back({CheckStatus::fail, "build", quoted(name) + " is not signed",
+                      "Secure Boot refuses it: build with --key and --cert"});
   }
   PeFacts facts = read_pe_facts(PeFile::parse(content));
   append(checks, check_uki(facts, quoted(name)));

@@ -49,9 +49,11 @@ EspContent check_programs(const FatReader& reader, Checks& checks) {
     });
   }
   if (!fallback) {
-    checks.push_back({CheckStatus::warn, "ESP", "no EFI/BOOT/BOOT*.EFI", "firmware needs an entry of its own to find the boot loader"});
+    checks.push_back({CheckStatus::warn, "ESP", "no EFI/BOOT/BOOT*.EFI",
+                      "firmware needs an entry of its own to find the boot loader"});
   }
-  if (content.ukis.empty()) checks.push_back({CheckStatus::fail, "ESP", "no UKI", "nothing can boot: copy one to EFI/Linux"});
+  if (content.ukis.empty())
+    checks.push_back({CheckStatus::fail, "ESP", "no UKI", "nothing can boot: copy one to EFI/Linux"});
   return content;
 }
 
@@ -63,7 +65,8 @@ EspContent check_esp(const Fd& disk, const FoundPartition& partition, Checks& ch
   if (reader.free_bytes() >= needed) {
     checks.push_back({CheckStatus::ok, "ESP", found, ""});
   } else {
-    checks.push_back({CheckStatus::warn, "ESP", found, "an update needs room for another UKI of " + mebibytes(needed) + ": make the ESP larger"});
+    checks.push_back({CheckStatus::warn, "ESP", found,
+                      "an update needs room for another UKI of " + mebibytes(needed) + ": make the ESP larger"});
   }
   return content;
 }
@@ -78,11 +81,14 @@ void check_root(const Fd& disk, const FoundPartition& partition, const std::vect
                                        : Check{CheckStatus::fail, "root", "ext4 without the feature verity",
                                                "no boot can succeed: tune2fs -O verity, then seal the objects"});
   if (reader.needs_recovery()) {
-    checks.push_back({CheckStatus::warn, "root", "its journal has to be replayed", "e2fsck -p does it, and so does the next boot"});
+    checks.push_back(
+        {CheckStatus::warn, "root", "its journal has to be replayed", "e2fsck -p does it, and so does the next boot"});
   }
   checks.push_back({reader.free_bytes() >= least_free_bytes ? CheckStatus::ok : CheckStatus::warn, "root",
                     mebibytes(reader.free_bytes()) + " free",
-                    reader.free_bytes() >= least_free_bytes ? "" : "the system has hardly any room for /var: build with --disk-size"});
+                    reader.free_bytes() >= least_free_bytes
+                        ? ""
+                        : "the system has hardly any room for /var: build with --disk-size"});
   for (const PeFacts& facts : ukis) {
     if (facts.defect) continue;
     const std::string path = "/composefs/objects/" + object_path(facts.initramfs.config->digest);
@@ -118,9 +124,12 @@ Checks check_disk(const Fd& disk) {
       ++roots;
       guard(checks, "root", "make it again", [&] { check_root(disk, partition, esp.ukis, checks); });
     }
-    if (esps != 1) checks.push_back({CheckStatus::fail, "disk", std::to_string(esps) + " EFI system partitions", "it needs exactly one"});
+    if (esps != 1)
+      checks.push_back(
+          {CheckStatus::fail, "disk", std::to_string(esps) + " EFI system partitions", "it needs exactly one"});
     if (roots != 1) {
-      checks.push_back({CheckStatus::fail, "disk", std::to_string(roots) + " root partitions", "the pivot boots only if there is exactly one"});
+      checks.push_back({CheckStatus::fail, "disk", std::to_string(roots) + " root partitions",
+                        "the pivot boots only if there is exactly one"});
     }
   });
   return checks;

@@ -49,9 +49,9 @@ void check_kernel(const Fd& root, Checks& checks) {
   utsname name{};
   ::uname(&name);
   const std::string release = name.release;
-  checks.push_back(is_new_enough(release)
-                       ? Check{CheckStatus::ok, "kernel", release, ""}
-                       : Check{CheckStatus::fail, "kernel", release, "overlayfs checks digests from Linux 6.6 on: take a newer one"});
+  checks.push_back(is_new_enough(release) ? Check{CheckStatus::ok, "kernel", release, ""}
+                                          : Check{CheckStatus::fail, "kernel", release,
+                                                  "overlayfs checks digests from Linux 6.6 on: take a newer one"});
   if (const auto config = kernel_config(root, release)) {
     for (Check& check : check_kernel_config(*config)) checks.push_back(std::move(check));
   } else {
@@ -89,16 +89,17 @@ void check_database(const Fd& root, Checks& checks) {
 
 void check_firmware(const Fd& root, Checks& checks) {
   if (!try_open_at(root, "sys/firmware/efi", O_RDONLY | O_DIRECTORY)) {
-    checks.push_back({CheckStatus::fail, "firmware", "not booted by UEFI", "a sealed system needs UEFI with Secure Boot"});
+    checks.push_back(
+        {CheckStatus::fail, "firmware", "not booted by UEFI", "a sealed system needs UEFI with Secure Boot"});
     return;
   }
   const auto is_set = [&](const char* name) {
     const auto value = try_variable(root, std::string(name) + global_guid);
     return value && value->size() == 1 && value->front() == 1;
   };
-  checks.push_back(is_set("SecureBoot")
-                       ? Check{CheckStatus::ok, "firmware", "Secure Boot is on", ""}
-                       : Check{CheckStatus::fail, "firmware", "Secure Boot is off", "nothing checks the UKI: turn it on"});
+  checks.push_back(is_set("SecureBoot") ? Check{CheckStatus::ok, "firmware", "Secure Boot is on", ""}
+                                        : Check{CheckStatus::fail, "firmware", "Secure Boot is off",
+                                                "nothing checks the UKI: turn it on"});
   if (is_set("SetupMode")) {
     checks.push_back({CheckStatus::fail, "firmware", "in setup mode", "anybody can enrol keys: enrol yours"});
   }

@@ -37,13 +37,15 @@ class UkiChecks {
       add(CheckStatus::ok, "seal", "command line, sealed configuration and digest agree");
     }
     if (facts_.initramfs.pivot_path.empty()) {
-      add(CheckStatus::fail, "initramfs", "no pivot", "nothing would mount the root: leave --initrd out, or add sealroot-pivot");
+      add(CheckStatus::fail, "initramfs", "no pivot",
+          "nothing would mount the root: leave --initrd out, or add sealroot-pivot");
     } else {
       add(CheckStatus::ok, "initramfs", "the pivot is " + quoted("/" + facts_.initramfs.pivot_path));
     }
     if (!facts_.initramfs.config) return;
     for (const std::string& token : facts_.initramfs.config->allow) {
-      add(CheckStatus::warn, "command line", quoted(token) + " may be appended by anybody", "leave it out unless it is harmless");
+      add(CheckStatus::warn, "command line", quoted(token) + " may be appended by anybody",
+          "leave it out unless it is harmless");
     }
     const auto tokens = split_command_line(facts_.initramfs.config->cmdline);
     if (tokens.empty() || tokens.back() != "--") {
@@ -51,7 +53,8 @@ class UkiChecks {
           "the kernel then takes what SMBIOS appends (rdinit=, root=) for its own; end it with --");
     }
     if (std::ranges::none_of(tokens, [](const std::string& token) { return token.starts_with("panic="); })) {
-      add(CheckStatus::warn, "command line", "no panic=", "add panic=10: else a kernel that fails never reaches the entry before");
+      add(CheckStatus::warn, "command line",
+          "no panic=", "add panic=10: else a kernel that fails never reaches the entry before");
     }
   }
 

@@ -62,14 +62,17 @@ std::size_t read_archive(ByteView bytes, std::size_t offset, const std::function
   for (;;) {
     const ByteView rest = bytes.subspan(position);
     const std::size_t here = offset + position;
-    if (rest.size() < header_bytes || !is_cpio(rest)) throw malformed(here, "the cpio archive ends without its trailer");
+    if (rest.size() < header_bytes || !is_cpio(rest))
+      throw malformed(here, "the cpio archive ends without its trailer");
     const auto mode = try_field(rest, mode_field);
     const auto size = try_field(rest, file_size_field);
     const auto name_size = try_field(rest, name_size_field);
     if (!mode || !size || !name_size) throw malformed(here, "bad digits in a cpio header");
-    if (*name_size == 0 || *name_size > max_path) throw malformed(here, "a name of " + std::to_string(*name_size) + " bytes");
+    if (*name_size == 0 || *name_size > max_path)
+      throw malformed(here, "a name of " + std::to_string(*name_size) + " bytes");
     const std::size_t content_at = round_up(header_bytes + *name_size, alignment);
-    if (content_at > rest.size() || *size > rest.size() - content_at) throw malformed(here, "an entry leaves the archive");
+    if (content_at > rest.size() || *size > rest.size() - content_at)
+      throw malformed(here, "an entry leaves the archive");
     std::string_view path = as_text(rest.subspan(header_bytes, *name_size));
     path = path.substr(0, path.find('\0'));
     position += std::min(round_up(content_at + *size, alignment), rest.size());

@@ -103,7 +103,9 @@ std::string sealed_config_text(const SealedConfig& config) {
 }
 
 SealedConfig parse_sealed_config(std::string_view text) {
-  const auto fail = [](const std::string& reason) { return Error(Fault::malformed, "sealed configuration: " + reason); };
+  const auto fail = [](const std::string& reason) {
+    return Error(Fault::malformed, "sealed configuration: " + reason);
+  };
   if (text.size() > max_text || !text.ends_with('\n')) throw fail("too long, or without a newline at its end");
   std::map<std::string_view, std::string_view> values;
   std::vector<std::string> allow;

@@ -63,9 +63,8 @@ Json sections_json(const PeFile& file) {
   Json all = Json::array();
   for (const pe::SectionHeader& section : file.sections()) {
     const ByteView content = file.content(section);
-    all.push_back({{"name", std::string(section.name())},
-                   {"size", content.size()},
-                   {"sha256", blob_digest(content).hex}});
+    all.push_back(
+        {{"name", std::string(section.name())}, {"size", content.size()}, {"sha256", blob_digest(content).hex}});
   }
   return all;
 }

@@ -33,9 +33,7 @@ PeKind kind_of(const PeFile& file, std::string_view program) {
   return program.starts_with("systemd-boot ") ? PeKind::boot_loader : PeKind::other;
 }
 
-bool is_pivot(std::string_view path) {
-  return path == "init" || path.ends_with(pivot_suffix);
-}
+bool is_pivot(std::string_view path) { return path == "init" || path.ends_with(pivot_suffix); }
 
 InitramfsFacts read_initramfs_facts(const PeFile& file) {
   InitramfsFacts facts;
@@ -45,8 +43,8 @@ InitramfsFacts read_initramfs_facts(const PeFile& file) {
     return facts;
   }
   try {
-    const auto files = list_initramfs(
-        *initrd, [](std::string_view path) { return path == sealed_config_path || is_pivot(path); });
+    const auto files =
+        list_initramfs(*initrd, [](std::string_view path) { return path == sealed_config_path || is_pivot(path); });
     facts.file_count = files.size();
     for (const auto& [path, content] : files) {
       facts.paths.push_back(path);

@@ -22,9 +22,9 @@ struct InitramfsFacts {
   std::size_t file_count = 0;
   std::optional<SealedConfig> config;        // /sealroot.conf
   std::optional<std::string> config_defect;  // why there is none
-  std::string pivot_path;                    // `init` of a minimal initramfs, else where the program stands; empty: none
-  Bytes pivot;                               // its content
-  std::vector<std::string> paths;            // of all files
+  std::string pivot_path;          // `init` of a minimal initramfs, else where the program stands; empty: none
+  Bytes pivot;                     // its content
+  std::vector<std::string> paths;  // of all files
 };
 
 struct PeFacts {

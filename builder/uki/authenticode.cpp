@@ -26,7 +26,7 @@ namespace sealroot {
 namespace {
 
 /// The stack alone: its certificates belong to the signature.
-void free_stack(STACK_OF(X509)* stack) { sk_X509_free(stack); }
+void free_stack(STACK_OF(X509) * stack) { sk_X509_free(stack); }
 
 using TrustStore = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
 using Memory = std::unique_ptr<BIO, Deleter<BIO_free>>;
@@ -164,9 +164,8 @@ std::optional<Certificate> signer_of(ByteView der) {
   const unsigned char* position = der.data();
   const Pkcs7 signature(d2i_PKCS7(nullptr, &position, static_cast<long>(der.size())));
   using Signers = std::unique_ptr<STACK_OF(X509), Deleter<free_stack>>;
-  const Signers signers(signature && PKCS7_type_is_signed(signature.get())
-                            ? PKCS7_get0_signers(signature.get(), nullptr, 0)
-                            : nullptr);
+  const Signers signers(
+      signature && PKCS7_type_is_signed(signature.get()) ? PKCS7_get0_signers(signature.get(), nullptr, 0) : nullptr);
   take_openssl_reason();
   if (!signers || sk_X509_num(signers.get()) != 1) return std::nullopt;
   X509* certificate = sk_X509_value(signers.get(), 0);

@@ -105,7 +105,6 @@ Bytes attach_pkcs7(Bytes file, ByteView signature) {
   return file;
 }
 
-
 Bytes sign_pe(Bytes file, const Signer& signer) {
   check_unsigned(PeFile::parse(file));
   const Bytes signature = make_signature(authenticode_digest(file), signer.chain(), signer.key(), [](auto* info) {
@@ -120,8 +119,7 @@ Bytes attributes_to_sign(ByteView file) {
   require(info != nullptr, "attributes");
   add_attributes(info.get(), indirect_data(authenticode_digest(file)));
   unsigned char* der = nullptr;
-  const int size =
-      ASN1_item_i2d(reinterpret_cast<ASN1_VALUE*>(info->auth_attr), &der, ASN1_ITEM_rptr(PKCS7_ATTR_SIGN));
+  const int size = ASN1_item_i2d(reinterpret_cast<ASN1_VALUE*>(info->auth_attr), &der, ASN1_ITEM_rptr(PKCS7_ATTR_SIGN));
   require(size > 0, "encoding the attributes");
   Bytes out(der, der + size);
   OPENSSL_free(der);

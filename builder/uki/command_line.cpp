@@ -68,7 +68,8 @@ std::optional<std::string> embedded_command_line(const PeFile& file) {
   const auto content = file.find_content(".cmdline");
   if (!content || content->empty()) return std::nullopt;
   std::string text(as_text(*content).substr(0, as_text(*content).find('\0')));
-  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   text.erase(text.find_last_not_of(' ') + 1);
   return text;
 }

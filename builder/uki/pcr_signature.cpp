@@ -39,7 +39,8 @@ std::uint16_t algorithm_id(PcrBank bank) {
 
 template <typename T>
 void append_big_endian(Bytes& out, T value) {
-  for (int shift = 8 * (sizeof(T) - 1); shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
+  for (int shift = 8 * (sizeof(T) - 1); shift >= 0; shift -= 8)
+    out.push_back(static_cast<std::uint8_t>(value >> shift));
 }
 
 /// SHA-256 of the PKCS#1 RSAPublicKey.
@@ -66,8 +67,8 @@ Bytes sign(EVP_PKEY* key, const Bytes& policy) {
 
 std::string base64(const Bytes& bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(),
-                                   static_cast<int>(bytes.size()));
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(), static_cast<int>(bytes.size()));
   text.resize(static_cast<std::size_t>(size));
   return text;
 }

@@ -32,7 +32,8 @@ inline constexpr std::array<std::uint8_t, 46> content_prefix = {
     0x30, 0x31,                                                              //   messageDigest: DigestInfo
     0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,  // SHA-256
     0x04, 0x20};                                                                               //     32 bytes follow
-inline constexpr std::size_t outer_tag_size = 2;  // of SpcIndirectDataContent; not covered by the messageDigest attribute
+inline constexpr std::size_t outer_tag_size =
+    2;  // of SpcIndirectDataContent; not covered by the messageDigest attribute
 // DigestInfo with SHA-256 in DER up to the digest: how every SpcIndirectDataContent ends, whoever wrote it.
 inline constexpr std::size_t digest_info_header_size = 19;
 

@@ -76,8 +76,8 @@ SignatureList parse_authenticated_lists(ByteView file) {
 
 bool is_vendor_certificate(const Certificate& certificate) {
   const std::string subject = certificate.subject();
-  constexpr std::array<std::string_view, 8> vendors = {"Microsoft", "Canonical", "Red Hat", "SUSE",
-                                                       "Debian Secure Boot", "Dell ", "Lenovo", "Hewlett"};
+  constexpr std::array<std::string_view, 8> vendors = {"Microsoft",          "Canonical", "Red Hat", "SUSE",
+                                                       "Debian Secure Boot", "Dell ",     "Lenovo",  "Hewlett"};
   return std::ranges::any_of(vendors,
                              [&](std::string_view vendor) { return subject.find(vendor) != std::string::npos; });
 }

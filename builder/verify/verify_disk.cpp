@@ -60,7 +60,8 @@ void verify_root(const Fd& disk, const FoundPartition& partition, const std::vec
   const ext4::Reader reader(disk, partition.offset_bytes, partition.size_bytes);
   if (!reader.has_verity()) throw Error(Fault::untrusted, "its ext4 lacks the feature verity: no boot can succeed");
   if (reader.needs_recovery()) {
-    proof.findings.push_back({"root", "its journal has to be replayed first (e2fsck -p does it): the next mount changes it"});
+    proof.findings.push_back(
+        {"root", "its journal has to be replayed first (e2fsck -p does it): the next mount changes it"});
   }
   RootVerifier verifier(reader, proof, progress);
   for (const SealedUki& uki : ukis) {
@@ -79,9 +80,8 @@ void verify_roots(const Fd& disk, const FoundTable& table, const std::vector<Sea
     proof.findings.push_back({"disk", std::to_string(count) + " root partitions: the pivot needs exactly 1"});
     return;
   }
-  collect(proof, "root", [&] {
-    verify_root(disk, *std::ranges::find_if(table.partitions, is_root), ukis, proof, progress);
-  });
+  collect(proof, "root",
+          [&] { verify_root(disk, *std::ranges::find_if(table.partitions, is_root), ukis, proof, progress); });
 }
 
 void check_other_partitions(const Fd& disk, const FoundTable& table, DiskProof& proof) {
@@ -90,7 +90,8 @@ void check_other_partitions(const Fd& disk, const FoundTable& table, DiskProof& 
     collect(proof, label_of(partition), [&] {
       const Bytes start = read_disk(disk, partition.offset_bytes, 512);
       // Firmware reads any FAT, and boots from it if an entry of its own says so.
-      if (start[510] == 0x55 && start[511] == 0xaa) throw Error(Fault::untrusted, "may be a FAT that firmware boots from");
+      if (start[510] == 0x55 && start[511] == 0xaa)
+        throw Error(Fault::untrusted, "may be a FAT that firmware boots from");
       proof.uncovered.push_back(label_of(partition) + " " + quoted(partition.name));
     });
   }
@@ -105,22 +106,24 @@ DiskProof verify_disk(const Fd& disk, const Certificate& trusted, const VerifyPr
   const std::vector<SealedUki> ukis = verify_boot_partitions(disk, table, trusted, proof);
   verify_roots(disk, table, ukis, proof, progress);
   check_other_partitions(disk, table, proof);
-  proof.uncovered.emplace_back("the machine's own keys: Secure Boot must be on, with no certificate in db but this one");
+  proof.uncovered.emplace_back(
+      "the machine's own keys: Secure Boot must be on, with no certificate in db but this one");
   proof.uncovered.emplace_back("older UKIs that the same key has signed, put back onto the ESP");
-  proof.uncovered.emplace_back("the metadata of the file systems, which the kernel parses before any digest is checked");
+  proof.uncovered.emplace_back(
+      "the metadata of the file systems, which the kernel parses before any digest is checked");
   return proof;
 }
 
 nlohmann::ordered_json proof_record(const DiskProof& proof) {
   nlohmann::ordered_json findings = nlohmann::ordered_json::array();
-  for (const DiskFinding& finding : proof.findings) findings.push_back({{"where", finding.where}, {"what", finding.what}});
+  for (const DiskFinding& finding : proof.findings)
+    findings.push_back({{"where", finding.where}, {"what", finding.what}});
   nlohmann::ordered_json images = nlohmann::ordered_json::array();
   for (const Digest& image : proof.images) {
     images.push_back(std::string(algorithm_name(image.algorithm())) + ":" + to_hex(image));
   }
-  return {{"proven", proof.findings.empty()}, {"findings", findings},
-          {"images", images},                 {"programs", proof.program_count},
-          {"objects", proof.object_count},    {"bytes", proof.object_bytes},
+  return {{"proven", proof.findings.empty()}, {"findings", findings},          {"images", images},
+          {"programs", proof.program_count},  {"objects", proof.object_count}, {"bytes", proof.object_bytes},
           {"not_covered", proof.uncovered}};
 }
 

@@ -26,11 +26,11 @@ struct DiskFinding {
 };
 
 struct DiskProof {
-  std::vector<DiskFinding> findings;  // empty: proven
-  std::vector<std::string> uncovered; // what the seal does not cover, so that nobody thinks it did
-  std::vector<Digest> images;         // that the UKIs boot, each once
-  std::uint64_t program_count = 0;    // signed by the certificate
-  std::uint64_t object_count = 0;     // measured, images included
+  std::vector<DiskFinding> findings;   // empty: proven
+  std::vector<std::string> uncovered;  // what the seal does not cover, so that nobody thinks it did
+  std::vector<Digest> images;          // that the UKIs boot, each once
+  std::uint64_t program_count = 0;     // signed by the certificate
+  std::uint64_t object_count = 0;      // measured, images included
   std::uint64_t object_bytes = 0;
 };
 

@@ -91,7 +91,8 @@ class EspVerifier {
   void check_uki(const std::string& path, const PeFile& file, const PeFacts& facts) {
     if (facts.defect) return find(path, "signed, but not sealed: " + *facts.defect);
     if (file.find_section(".profile") != nullptr) find(path, "has profiles, which are not looked into");
-    if (facts.initramfs.pivot_path == "init" && !std::ranges::equal(ByteView(facts.initramfs.pivot), embedded_pivot())) {
+    if (facts.initramfs.pivot_path == "init" &&
+        !std::ranges::equal(ByteView(facts.initramfs.pivot), embedded_pivot())) {
       proof_.uncovered.push_back("the pivot in " + quoted(path) + ", which is not the one of this version of sealroot");
     }
     if (facts.initramfs.pivot_path != "init") {
@@ -102,8 +103,8 @@ class EspVerifier {
     }
     const SealedConfig& config = *facts.initramfs.config;
     for (const std::string& token : config.allow) {
-      proof_.uncovered.push_back("command line tokens " + quoted(token) + ", which anybody may append (" + quoted(path) +
-                                 " allows it)");
+      proof_.uncovered.push_back("command line tokens " + quoted(token) + ", which anybody may append (" +
+                                 quoted(path) + " allows it)");
     }
     ukis_.push_back({path, config});
   }

@@ -30,8 +30,8 @@ std::string digest_token_value(const Digest& digest) {
 std::optional<Digest> try_parse_digest_token_value(std::string_view value) {
   for (const std::string version : {"v1-", "v2-"}) {
     for (const Algorithm algorithm : {Algorithm::sha256, Algorithm::sha512}) {
-      const std::string prefix = version + std::string(algorithm_name(algorithm)) + "-" +
-                                 std::to_string(verity_log_block_size) + ":";
+      const std::string prefix =
+          version + std::string(algorithm_name(algorithm)) + "-" + std::to_string(verity_log_block_size) + ":";
       if (!value.starts_with(prefix)) continue;
       const auto digest = Digest::try_parse(value.substr(prefix.size()));
       return digest && digest->algorithm() == algorithm ? digest : std::nullopt;

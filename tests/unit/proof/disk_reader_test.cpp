@@ -26,11 +26,12 @@ struct FatDisk {
   FatDisk(const std::string& size, const std::string& options) {
     write_new_file(scratch.directory(), "content", content);
     const std::string in = "'" + (scratch.path() / "content").string() + "'";
-    const Output made = run("truncate -s " + size + " " + path + " && mkfs.fat " + options + " " + path + " && mmd -i " +
-                            path + " ::/EFI ::/EFI/Linux ::/e && mcopy -i " + path + " " + in + " ::/EFI/Linux/a_Long_name_" +
-                            std::string(60, 'x') + "+3-0.efi && mcopy -i " + path + " " + in + " ::/e/SHORT.TXT && mcopy -i " +
-                            path + " " + in + " ::/gone && mdel -i " + path + " ::/gone && for i in $(seq 60); do mcopy -i " + path +
-                            " /dev/null ::/e/file-number-$i; done");
+    const Output made =
+        run("truncate -s " + size + " " + path + " && mkfs.fat " + options + " " + path + " && mmd -i " + path +
+            " ::/EFI ::/EFI/Linux ::/e && mcopy -i " + path + " " + in + " ::/EFI/Linux/a_Long_name_" +
+            std::string(60, 'x') + "+3-0.efi && mcopy -i " + path + " " + in + " ::/e/SHORT.TXT && mcopy -i " + path +
+            " " + in + " ::/gone && mdel -i " + path + " ::/gone && for i in $(seq 60); do mcopy -i " + path +
+            " /dev/null ::/e/file-number-$i; done");
     INFO(made.text);
     REQUIRE(made.status == 0);
   }
@@ -52,7 +53,8 @@ TEST_CASE("files of FAT12, FAT16 and FAT32 are those that mtools put there") {
     for (const FatFile& entry : reader.files()) {
       if (entry.path.find("file-number-") != std::string::npos) continue;
       ++found;
-      CHECK((entry.path == "EFI/Linux/a_Long_name_" + std::string(60, 'x') + "+3-0.efi" || entry.path == "e/SHORT.TXT"));
+      CHECK(
+          (entry.path == "EFI/Linux/a_Long_name_" + std::string(60, 'x') + "+3-0.efi" || entry.path == "e/SHORT.TXT"));
       const bool same = reader.read(entry, 1 << 20) == disk.content;
       CHECK(same);
       CHECK_THROWS_WITH(reader.read(entry, 1000), has_text("larger than 1000 bytes"));
@@ -124,5 +126,6 @@ TEST_CASE("sealed files and their sizes are read as they were written") {
   }
   CHECK_FALSE(reader.find("/composefs/nothing"));
   CHECK_THROWS_AS(ext4::Reader(disk, layout.esp_offset_bytes, layout.esp_size_bytes), Error);
-  CHECK_THROWS_WITH(ext4::Reader(disk, layout.root_offset_bytes, layout.root_size_bytes / 2), has_text("larger than its partition"));
+  CHECK_THROWS_WITH(ext4::Reader(disk, layout.root_offset_bytes, layout.root_size_bytes / 2),
+                    has_text("larger than its partition"));
 }

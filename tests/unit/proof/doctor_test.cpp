@@ -41,7 +41,8 @@ TEST_CASE("a disk whose image is gone or whose UKI is not sealed fails") {
   SealedDisk sealed;
   sealed.write("disk");
   run("debugfs -w -R 'feature ^verity' " + root_of(sealed.fixture.path("disk"), sealed.layout));
-  CHECK_THAT(lines(check_disk(sealed.open("disk")), CheckStatus::fail), has_text("root: ext4 without the feature verity"));
+  CHECK_THAT(lines(check_disk(sealed.open("disk")), CheckStatus::fail),
+             has_text("root: ext4 without the feature verity"));
   sealed.parts.cmdline = "quiet";
   sealed.write("unsealed");
   CHECK_THAT(lines(check_disk(sealed.open("unsealed")), CheckStatus::fail), has_text("seal: 0 composefs tokens"));
@@ -56,7 +57,8 @@ TEST_CASE("kernel options that are missing fail with the reason; a built-in comm
   CHECK(lines(check_kernel_config(good.substr(19)), CheckStatus::fail) == "kernel: CONFIG_FS_VERITY=n\n");
   CHECK(lines(check_kernel_config("CONFIG_FS_VERITY=m\n" + good.substr(19)), CheckStatus::fail) ==
         "kernel: CONFIG_FS_VERITY=m\n");
-  CHECK_THAT(lines(check_kernel_config(good + "CONFIG_CMDLINE=\"quiet\"\n"), CheckStatus::fail), has_text("CONFIG_CMDLINE"));
+  CHECK_THAT(lines(check_kernel_config(good + "CONFIG_CMDLINE=\"quiet\"\n"), CheckStatus::fail),
+             has_text("CONFIG_CMDLINE"));
 }
 
 TEST_CASE("an initramfs that fails open is told from one that fails closed") {
@@ -65,10 +67,12 @@ TEST_CASE("an initramfs that fails open is told from one that fails closed") {
   CHECK(lines(check_uki(systemd_initramfs({unit, emergency}), "x"), CheckStatus::fail).empty());
   CHECK_THAT(lines(check_uki(systemd_initramfs({unit}), "x"), CheckStatus::fail), has_text("no emergency.service"));
   CHECK_THAT(
-      lines(check_uki(systemd_initramfs({"etc/systemd/system/initrd-root-fs.target.wants/sealroot.service", emergency}), "x"),
+      lines(check_uki(systemd_initramfs({"etc/systemd/system/initrd-root-fs.target.wants/sealroot.service", emergency}),
+                      "x"),
             CheckStatus::fail),
       has_text("only wants the pivot's unit"));
-  CHECK_THAT(lines(check_uki(systemd_initramfs({unit, emergency, "usr/bin/sh"}), "x"), CheckStatus::warn), has_text("has a shell"));
+  CHECK_THAT(lines(check_uki(systemd_initramfs({unit, emergency, "usr/bin/sh"}), "x"), CheckStatus::warn),
+             has_text("has a shell"));
 }
 
 TEST_CASE("certificates are read out of UEFI's lists, vendors' are known") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// A small sealed disk: systemd's stub with a made-up kernel, a minimal initramfs, an image of a few objects, all signed.
+// A small sealed disk: systemd's stub with a made-up kernel, a minimal initramfs, an image of a few objects, all
+// signed.
 #pragma once
 
 #include <string>

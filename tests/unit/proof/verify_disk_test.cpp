@@ -52,7 +52,8 @@ TEST_CASE("a disk as it was built is proven, and what is not covered is said") {
   CHECK(proof.object_count == sealed.fixture.digests.size() - 2 + 1);  // two contents are inline; the image
   CHECK(proof_record(proof)["proven"] == true);
   const std::string uncovered = proof_record(proof)["not_covered"].dump();
-  CHECK_THAT(uncovered, has_text("changes to /etc, kept in state/deploy/") && has_text("/var, kept in state/os/default/var"));
+  CHECK_THAT(uncovered,
+             has_text("changes to /etc, kept in state/deploy/") && has_text("/var, kept in state/os/default/var"));
 }
 
 TEST_CASE("another certificate proves nothing") {
@@ -143,11 +144,10 @@ TEST_CASE("a UKI that is signed but not sealed is found, with the reason") {
   const Row rows[] = {
       {"0 composefs tokens", [](SealedDisk& sealed) { sealed.parts.cmdline = "quiet"; }},
       {"2 composefs tokens", [](SealedDisk& sealed) { sealed.parts.cmdline += " composefs=x"; }},
-      {"is not the one in the sealed configuration", [](SealedDisk& sealed) { sealed.parts.cmdline += " init=/bin/sh"; }},
+      {"is not the one in the sealed configuration",
+       [](SealedDisk& sealed) { sealed.parts.cmdline += " init=/bin/sh"; }},
       {"makes fs-verity optional",
-       [](SealedDisk& sealed) {
-         sealed.parts.cmdline = "composefs.digest=?" + digest_token_value(sealed.image);
-       }},
+       [](SealedDisk& sealed) { sealed.parts.cmdline = "composefs.digest=?" + digest_token_value(sealed.image); }},
   };
   for (const Row& row : rows) {
     SealedDisk sealed;
@@ -172,6 +172,7 @@ TEST_CASE("boot code in the MBR, a damaged backup table and a file system withou
   write_all_at(disk, as_bytes("code"), 0);
   write_all_at(disk, Bytes(512, 0xff), sealed.layout.size_bytes - 512);
   change(sealed, "disk", "feature ^verity");
-  CHECK_THAT(text_of(sealed.proof("disk")), has_text("the MBR holds boot code") && has_text("backup GPT: no GPT header") &&
+  CHECK_THAT(text_of(sealed.proof("disk")), has_text("the MBR holds boot code") &&
+                                                has_text("backup GPT: no GPT header") &&
                                                 has_text("its ext4 lacks the feature verity"));
 }

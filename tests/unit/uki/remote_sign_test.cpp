@@ -48,10 +48,10 @@ TEST_CASE("a signature of something else, or of another key, is not attached") {
   wrong[10] ^= 1;
   CHECK_THROWS_AS(attach_signature(sample.uki, wrong, sample.chain()), Error);
   CHECK_THROWS_AS(attach_signature(assemble_uki([] {
-                    UkiParts parts = sample_parts();
-                    parts.cmdline += " x";
-                    return parts;
-                  }()),
+                                     UkiParts parts = sample_parts();
+                                     parts.cmdline += " x";
+                                     return parts;
+                                   }()),
                                    sample.signature(), sample.chain()),
                   Error);
   make_key(sample.scratch, "other");
@@ -87,14 +87,15 @@ TEST_CASE("a key in a token signs through its pkcs11 URI") {
   ::setenv("SOFTHSM2_CONF", (path + "/softhsm2.conf").c_str(), 1);
   ::setenv("PKCS11_MODULE_PATH", "/usr/lib/softhsm/libsofthsm2.so", 1);
   ::setenv("PKCS11_PROVIDER_MODULE", "/usr/lib/softhsm/libsofthsm2.so", 1);
-  REQUIRE(run_in(sample.scratch, "softhsm2-util --init-token --free --label sealroot --pin 1234 --so-pin 5678 && "
-                                 "openssl pkcs8 -topk8 -nocrypt -in db.key -out db.p8 && softhsm2-util --import db.p8 "
-                                 "--token sealroot --label db --id 01 --pin 1234") == 0);
+  REQUIRE(run_in(sample.scratch,
+                 "softhsm2-util --init-token --free --label sealroot --pin 1234 --so-pin 5678 && "
+                 "openssl pkcs8 -topk8 -nocrypt -in db.key -out db.p8 && softhsm2-util --import db.p8 "
+                 "--token sealroot --label db --id 01 --pin 1234") == 0);
   const std::string uri = "pkcs11:token=sealroot;object=db;type=private?pin-value=1234";
   try {
     const Signer signer = Signer::load(sample.scratch.directory(), uri, "db.crt");
-    const bool same =
-        sign_pe(sample.uki, signer) == sign_pe(sample.uki, Signer::load(sample.scratch.directory(), "db.key", "db.crt"));
+    const bool same = sign_pe(sample.uki, signer) ==
+                      sign_pe(sample.uki, Signer::load(sample.scratch.directory(), "db.key", "db.crt"));
     CHECK(same);
   } catch (const Error& error) {
     const std::string text = error.what();
