@@ -105,7 +105,7 @@ TEST_CASE(".pcrsig is what systemd-measure signs") {
   const auto parse = [](const std::string& text) { return nlohmann::json::parse(text); };
   const auto ours = parse(make_pcr_signatures(PeFile::parse(sample.uki), {signer}, {PcrBank::sha256, PcrBank::sha384}));
   CHECK(ours["sha256"] == parse(theirs)["sha256"]);
-  // In other banks version 252 signs with the bank's own hash, while TPM policies are checked with SHA-256.
+  // In other banks systemd-measure signs with the bank's own hash, but what unlocks disks checks with SHA-256.
   REQUIRE(ours["sha384"].size() == parse(theirs)["sha384"].size());
   for (std::size_t i = 0; i < ours["sha384"].size(); ++i) {
     CHECK(ours["sha384"][i]["pol"] == parse(theirs)["sha384"][i]["pol"]);
