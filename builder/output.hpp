@@ -11,7 +11,8 @@ namespace sealroot {
 
 class OutputFolder {
  public:
-  /// Makes the temporary folder. Error{usage}: `path` exists and is not an empty directory.
+  /// Makes the temporary folder, and removes those that builds for the same place left when they were killed.
+  /// Error{usage}: `path` exists and is not an empty directory.
   explicit OutputFolder(const std::string& path);
   /// Removes the temporary folder if commit() was not reached.
   ~OutputFolder();
@@ -24,10 +25,13 @@ class OutputFolder {
   void commit();
 
  private:
+  OutputFolder() = default;
+  void make_folder(const std::string& parent, const std::string& prefix);
+
   Fd parent_;
   std::string final_name_;
-  std::string temporary_name_;
-  Fd directory_;
+  std::string temporary_name_;  // empty: nothing to remove
+  Fd directory_;                // locked, which tells a folder in use from one left over
   bool committed_ = false;
 };
 

@@ -8,14 +8,11 @@ namespace sealroot {
 
 namespace {
 
-UkiTemplate read_template(const std::string& name) {
-  if (name.find('/') != std::string::npos) return load_template(working_directory(), name);
-  const auto text = try_embedded_template(name);
-  if (!text) {
-    throw Error(Fault::usage, "profile " + quoted(name) + ": not one of " + std::string(embedded_template_names()) +
-                                  "; a file is named with a '/' in it, such as ./" + name);
-  }
-  return parse_template(*text, name);
+std::string template_text(const std::string& name) {
+  if (names_file(name)) return resolve_text(working_directory(), "@" + name);
+  if (const auto text = try_embedded_template(name)) return std::string(*text);
+  throw Error(Fault::usage, "profile " + quoted(name) + ": not one of " + std::string(embedded_template_names()) +
+                                "; a file is named with a '/' in it, such as ./" + name);
 }
 
 std::optional<Signer> load_signer(const BuildOptions& options, const UkiTemplate& uki) {
@@ -63,13 +60,15 @@ std::vector<PcrBank> choose_pcr_banks(const BuildOptions& options, const UkiTemp
 }  // namespace
 
 Profile load_profile(const BuildOptions& options) {
-  UkiTemplate uki = read_template(options.uki_config);
+  std::string text = template_text(options.uki_config);
+  UkiTemplate uki = parse_template(text, options.uki_config);
   auto signer = load_signer(options, uki);
   const auto cmdline = options.cmdline ? options.cmdline : uki.cmdline;
   std::string line = cmdline ? resolve_cmdline(working_directory(), *cmdline) : std::string{};
   auto pcr_signers = load_pcr_signers(options, uki);
   auto pcr_banks = choose_pcr_banks(options, uki);
-  return {std::move(uki), std::move(line), std::move(signer), std::move(pcr_signers), std::move(pcr_banks)};
+  return {std::move(text),   std::move(uki),         std::move(line),
+          std::move(signer), std::move(pcr_signers), std::move(pcr_banks)};
 }
 
 }  // namespace sealroot

@@ -11,26 +11,51 @@ namespace sealroot {
 
 namespace {
 
-/// Watches the parser at work: it reports each start, key and end, and the value itself is built by the library.
-class Watch {
+/// Walks over the text once before the value is built. The library can do both at once, with a callback, but then goes
+/// through all of an array for each object in it.
+class Watch final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit Watch(int depth_limit) : depth_limit_(depth_limit) {}
+  explicit Watch(std::size_t depth_limit) : depth_limit_(depth_limit) {}
 
-  void start(int depth) {
-    if (depth >= depth_limit_) {
-      throw Error(Fault::malformed, "JSON: nested deeper than " + std::to_string(depth_limit_) + " levels");
-    }
-    keys_.emplace_back();
-  }
-  void key(const std::string& name) {
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return start(); }
+  bool end_object() override { return end(); }
+  bool start_array(std::size_t) override { return start(); }
+  bool end_array() override { return end(); }
+
+  bool key(string_t& name) override {
     if (!keys_.back().insert(name).second) {
       throw Error(Fault::malformed, "JSON: key " + quoted(name) + " appears twice");
     }
+    return true;
   }
-  void end() { keys_.pop_back(); }
+
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
+    constexpr int number_overflow = 406;  // as the library's page on exceptions numbers them
+    if (error.id == number_overflow) throw Error(Fault::malformed, "JSON: number out of range");
+    throw Error(Fault::malformed, "JSON: syntax error at byte " + std::to_string(position));
+  }
 
  private:
-  int depth_limit_;
+  bool start() {
+    if (keys_.size() >= depth_limit_) {
+      throw Error(Fault::malformed, "JSON: nested deeper than " + std::to_string(depth_limit_) + " levels");
+    }
+    keys_.emplace_back();
+    return true;
+  }
+  bool end() {
+    keys_.pop_back();
+    return true;
+  }
+
+  std::size_t depth_limit_;
   std::vector<std::set<std::string>> keys_;  ///< of each object (or array, then empty) that is open
 };
 
@@ -43,20 +68,8 @@ nlohmann::json parse_json(ByteView text, const JsonLimits& limits) {
   // The library skips a byte order mark, other readers take it for an error.
   if (as_text(text).starts_with("\xef\xbb\xbf")) throw Error(Fault::malformed, "JSON: starts with a byte order mark");
   Watch watch(limits.depth);
-  using Event = nlohmann::json::parse_event_t;
-  const auto report = [&watch](int depth, Event event, nlohmann::json& value) {
-    if (event == Event::object_start || event == Event::array_start) watch.start(depth);
-    if (event == Event::key) watch.key(value.get_ref<const std::string&>());
-    if (event == Event::object_end || event == Event::array_end) watch.end();
-    return true;
-  };
-  try {
-    return nlohmann::json::parse(text.begin(), text.end(), report);
-  } catch (const nlohmann::json::parse_error& error) {
-    throw Error(Fault::malformed, "JSON: syntax error at byte " + std::to_string(error.byte));
-  } catch (const nlohmann::json::out_of_range&) {
-    throw Error(Fault::malformed, "JSON: number out of range");
-  }
+  nlohmann::json::sax_parse(text.begin(), text.end(), &watch);
+  return nlohmann::json::parse(text.begin(), text.end());
 }
 
 }  // namespace sealroot

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
@@ -20,22 +21,16 @@ constexpr mode_t folder_mode = 0755;
 
 std::string descriptor_path(const Fd& file) { return "/proc/self/fd/" + std::to_string(file.get()); }
 
-/// Folders are made when the first object needs them, with the same mode under any umask.
-void make_folder(const Fd& objects, const std::string& folder) {
-  if (::mkdirat(objects.get(), folder.c_str(), folder_mode) < 0) {
-    if (errno == EEXIST) return;
-    throw os_error("creating directory objects/" + folder);
-  }
-  if (::fchmodat(objects.get(), folder.c_str(), folder_mode, 0) < 0) throw os_error("chmod of objects/" + folder);
-}
-
-/// openat that makes the folder of the file when it is missing.
-Fd open_in_folder(const Fd& objects, const std::string& folder, const std::string& path, int flags) {
-  for (bool made = false;; made = true) {
-    Fd file(::openat(objects.get(), path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, object_mode));
-    if (file || errno != ENOENT || made) return file;
-    make_folder(objects, folder);
-  }
+/// Folder `name` of the store, made when the first object needs it, with the same mode under any umask. Everything
+/// below goes through this descriptor: a symlink that is put in the folder's place meanwhile leads nowhere.
+Fd open_folder(const Fd& objects, const std::string& name) {
+  constexpr int flags = O_RDONLY | O_DIRECTORY;
+  if (std::optional<Fd> folder = try_open_beneath(objects, name, flags)) return *std::move(folder);
+  const bool made = ::mkdirat(objects.get(), name.c_str(), folder_mode) == 0;
+  if (!made && errno != EEXIST) throw os_error("creating directory objects/" + name);
+  Fd folder = open_beneath(objects, name, flags);
+  if (made && ::fchmod(folder.get(), folder_mode) < 0) throw os_error("chmod of objects/" + name);
+  return folder;
 }
 
 }  // namespace
@@ -44,17 +39,18 @@ NewObject::NewObject(const ObjectStore& store, std::string folder) : store_(stor
   if (store.access_ == ObjectStore::Access::read_only) {
     throw Error(Fault::os, "creating an object: the repository is read only");
   }
+  directory_ = open_folder(store.objects_, folder_);
   if (store.traits_->unnamed_files) create_unnamed();
   if (!file_) create_named();
   if (::fchmod(file_.get(), object_mode) < 0) throw os_error("chmod of a new object in objects/" + folder_);
 }
 
 NewObject::~NewObject() {
-  if (!temporary_name_.empty()) ::unlinkat(store_.objects_.get(), temporary_name_.c_str(), 0);
+  if (!temporary_name_.empty()) ::unlinkat(directory_.get(), temporary_name_.c_str(), 0);
 }
 
 void NewObject::create_unnamed() {
-  file_ = open_in_folder(store_.objects_, folder_, folder_, O_TMPFILE | O_RDWR);
+  file_ = Fd(::openat(directory_.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, object_mode));
   if (file_) return;
   // Old kernels say EISDIR, file systems without it EOPNOTSUPP.
   if (errno != EOPNOTSUPP && errno != EISDIR) throw os_error("creating an object in objects/" + folder_);
@@ -62,16 +58,16 @@ void NewObject::create_unnamed() {
 }
 
 void NewObject::create_named() {
-  const std::string path = folder_ + "/" + temporary_name();
-  file_ = open_in_folder(store_.objects_, folder_, path, O_RDWR | O_CREAT | O_EXCL);
+  const std::string name = temporary_name();
+  file_ = Fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, object_mode));
   if (!file_) throw os_error("creating an object in objects/" + folder_);
-  temporary_name_ = path;
+  temporary_name_ = name;
 }
 
 void NewObject::seal(const Digest& digest) {
   // The kernel refuses while anybody has the file open for writing, this process included.
   file_ = temporary_name_.empty() ? open_at(working_directory(), descriptor_path(file_), O_RDONLY)
-                                  : open_at(store_.objects_, temporary_name_, O_RDONLY | O_NOFOLLOW);
+                                  : open_at(directory_, temporary_name_, O_RDONLY | O_NOFOLLOW);
   if (!try_seal(file_, store_.algorithm_)) {
     store_.traits_->sealing = false;
     return;
@@ -81,26 +77,40 @@ void NewObject::seal(const Digest& digest) {
   }
 }
 
-/// linkat to `path` in the store; errno of a failure, or 0.
-int NewObject::link(const std::string& path) const {
-  const int directory = store_.objects_.get();
-  const int result = temporary_name_.empty() ? ::linkat(AT_FDCWD, descriptor_path(file_).c_str(), directory,
-                                                        path.c_str(), AT_SYMLINK_FOLLOW)
-                                             : ::linkat(directory, temporary_name_.c_str(), directory, path.c_str(), 0);
+/// linkat to `name` in `folder`; errno of a failure, or 0.
+int NewObject::link(const Fd& folder, const std::string& name) const {
+  const int result =
+      temporary_name_.empty()
+          ? ::linkat(AT_FDCWD, descriptor_path(file_).c_str(), folder.get(), name.c_str(), AT_SYMLINK_FOLLOW)
+          : ::linkat(directory_.get(), temporary_name_.c_str(), folder.get(), name.c_str(), 0);
   return result == 0 ? 0 : errno;
+}
+
+/// Puts the file in the place of another: rename(2) can do that, linkat(2) can't.
+void NewObject::replace(const Fd& folder, const std::string& name) const {
+  const std::string temporary = temporary_name();
+  int error_number = link(folder, temporary);
+  if (error_number == 0 && ::renameat(folder.get(), temporary.c_str(), folder.get(), name.c_str()) < 0) {
+    error_number = errno;
+    ::unlinkat(folder.get(), temporary.c_str(), 0);
+  }
+  if (error_number != 0) throw os_error("replacing what a power cut left of it", error_number);
 }
 
 void NewObject::publish(const Digest& digest, std::uint64_t size_bytes) {
   const std::string path = object_path(digest);
+  const std::string name = path.substr(3);
   during("object objects/" + path, [&] {
     if (store_.traits_->sealing) seal(digest);
-    int error_number = link(path);
-    if (error_number == ENOENT) {  // it was written in another folder than the one it goes to
-      make_folder(store_.objects_, path.substr(0, 2));
-      error_number = link(path);
+    Fd other;  // it may have been written in another folder than the one it goes to
+    if (!path.starts_with(folder_)) other = open_folder(store_.objects_, path.substr(0, 2));
+    const Fd& folder = other ? other : directory_;
+    const int error_number = link(folder, name);
+    if (error_number == EEXIST) {
+      if (!store_.contains_intact(digest, size_bytes)) replace(folder, name);
+    } else if (error_number != 0) {
+      throw os_error("giving it its name", error_number);
     }
-    if (error_number == EEXIST && store_.contains_intact(digest, size_bytes)) return;
-    if (error_number != 0) throw os_error("giving it its name", error_number);
   });
 }
 

@@ -33,18 +33,21 @@ class NewObject {
   /// threads  safe for ranges that don't overlap
   void write_at(ByteView data, std::uint64_t offset) const { write_all_at(file_, data, offset); }
 
-  /// Seals the file, compares what the kernel measures with `digest` and gives it its name; no writes after this.
+  /// Seals the file, compares what the kernel measures with `digest` and gives it its name; no writes after this. Of
+  /// two equal objects the first is kept; one of that name with another size is replaced in one step.
   void publish(const Digest& digest, std::uint64_t size_bytes);
 
  private:
   void create_unnamed();
   void create_named();
   void seal(const Digest& digest);
-  int link(const std::string& path) const;
+  int link(const Fd& folder, const std::string& name) const;
+  void replace(const Fd& folder, const std::string& name) const;
 
   const ObjectStore& store_;
   std::string folder_;
-  std::string temporary_name_;  ///< empty: the file has no name
+  Fd directory_;                ///< of that name
+  std::string temporary_name_;  ///< in it; empty: the file has no name
   Fd file_;
 };
 

@@ -83,18 +83,14 @@ bool ObjectStore::contains(const Digest& digest) const {
 bool ObjectStore::contains_intact(const Digest& digest, std::uint64_t size_bytes) const {
   const std::optional<Fd> file = try_open_beneath(objects_, object_path(digest), object_flags);
   if (!file) return false;
-  during(object_name(digest), [&] {
-    const auto found = static_cast<std::uint64_t>(regular_file_info(*file).st_size);
-    if (found != size_bytes) {
-      throw wrong_object("there already with " + std::to_string(found) + " bytes, but its content has " +
-                         std::to_string(size_bytes));
-    }
-    if (!traits_->sealing) return;
+  return during(object_name(digest), [&] {
+    if (static_cast<std::uint64_t>(regular_file_info(*file).st_size) != size_bytes) return false;
+    if (!traits_->sealing) return true;
     std::optional<Digest> measured = try_measure(*file);
     if (!measured && access_ == Access::read_write && try_seal(*file, algorithm_)) measured = try_measure(*file);
     if (measured && *measured != digest) throw wrong_object("there already, but the kernel measures another digest");
+    return true;
   });
-  return true;
 }
 
 }  // namespace sealroot

@@ -26,8 +26,9 @@ class ObjectStore {
   Algorithm algorithm() const { return algorithm_; }
   const Fd& directory() const { return objects_; }
 
-  /// Stores `content` (one not too large buffer) and returns its digest. An object that is there already is kept.
-  ///   throws   Error{untrusted}: it is there with other bytes than its name says; Error{os}: disk full, read only
+  /// Stores `content` (one not too large buffer) and returns its digest. An object that is there already is kept,
+  /// unless contains_intact() knows better: then it is replaced.
+  ///   throws   Error{untrusted}: something else is in its place; Error{os}: disk full, read only
   ///   ensures  after power loss and a later sync the object is complete, or absent; sealed where the file system can
   ///   threads  safe; equal contents race harmlessly
   Digest put(ByteView content) const;
@@ -43,8 +44,11 @@ class ObjectStore {
 
   bool contains(const Digest& digest) const;
 
-  /// Whether an object for a content of this size is there. One that can't be it (other size, other kernel digest, no
-  /// regular file) is Error{untrusted}; the bytes of an unsealed one are not read. It is sealed where that is possible.
+  /// Whether an object for a content of this size is there. False for one of another size too: that is what a power
+  /// cut leaves where the file system has no fs-verity, so whoever has the content writes it again. An object of the
+  /// right size is not read, which would take as long as storing it; what is wrong with it, fsck finds. It is sealed
+  /// where that is possible.
+  ///   throws   Error{untrusted}: no regular file, or the kernel measures another digest. No power cut makes that.
   bool contains_intact(const Digest& digest, std::uint64_t size_bytes) const;
 
   /// False once the file system (or kernel) has refused fs-verity: objects are then complete but not sealed.

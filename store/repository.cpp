@@ -5,10 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <string_view>
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
+#include "store/listing.hpp"
 #include "store/temporary_name.hpp"
 #include "store/verity/kernel.hpp"
 
@@ -24,25 +28,46 @@ void lock_shared(const Fd& directory) {
   }
 }
 
-void make_private_directory(const Fd& parent, const std::string& name) {
-  if (::mkdirat(parent.get(), name.c_str(), 0700) < 0) {
-    if (errno == EEXIST) throw Error(Fault::usage, "there is a file of that name already");
-    throw os_error("creating the directory");
-  }
-}
+/// The directories of a repository, each behind the one it is in.
+constexpr std::array<std::string_view, 5> new_directories{"objects", "images", "images/refs", "streams",
+                                                          "streams/refs"};
 
-/// mkdir with the same mode under any umask.
-void make_public_directory(const Fd& parent, const char* name) {
-  if (::mkdirat(parent.get(), name, 0755) < 0 || ::fchmodat(parent.get(), name, 0755, 0) < 0) {
+/// Directory `name` of `parent`, made if missing, with this mode under any umask.
+Fd make_directory(const Fd& parent, const std::string& name, mode_t mode) {
+  if (::mkdirat(parent.get(), name.c_str(), mode) < 0 && errno != EEXIST) {
     throw os_error("creating directory " + quoted(name));
   }
+  Fd directory = open_beneath(parent, name, O_RDONLY | O_DIRECTORY);
+  if (::fchmod(directory.get(), mode) < 0) throw os_error("chmod of directory " + quoted(name));
+  return directory;
 }
 
+/// Refuses what is not a part of a repository without content. Its meta.json under a temporary name goes.
+void clear_unfinished(const Fd& directory, const std::string& prefix = "") {
+  for (const DirectoryEntry& entry : list_directory(directory)) {
+    const std::string path = prefix + entry.name;
+    if (prefix.empty() && is_temporary_name(entry.name) && entry.type == EntryType::regular) {
+      if (::unlinkat(directory.get(), entry.name.c_str(), 0) < 0) throw os_error("removing " + quoted(entry.name));
+    } else if (entry.type == EntryType::directory &&
+               std::ranges::find(new_directories, path) != new_directories.end()) {
+      clear_unfinished(open_beneath(directory, entry.name, O_RDONLY | O_DIRECTORY), path + "/");
+    } else {
+      throw Error(Fault::usage, "there is " + quoted(path) + " already");
+    }
+  }
+}
+
+/// Whole and durable before it gets its name, since whatever has a meta.json is a repository.
 void write_meta(const Fd& directory, Algorithm algorithm) {
-  write_new_file(directory, "meta.json", as_bytes(new_meta_json(algorithm)));
-  const Fd file = open_at(directory, "meta.json", O_RDONLY | O_NOFOLLOW);
+  const std::string temporary = temporary_name();
+  write_new_file(directory, temporary, as_bytes(new_meta_json(algorithm)));
+  const Fd file = open_at(directory, temporary, O_RDONLY | O_NOFOLLOW);
   if (::fchmod(file.get(), 0644) < 0) throw os_error("chmod of meta.json");
   try_seal(file, algorithm);
+  if (::fsync(file.get()) < 0) throw os_error("syncing meta.json");
+  if (::renameat(directory.get(), temporary.c_str(), directory.get(), "meta.json") < 0) {
+    throw os_error("creating meta.json");
+  }
 }
 
 /// Puts a symlink in place of what had this name, in one step.
@@ -56,14 +81,6 @@ void replace_symlink(const Fd& directory, const std::string& target, const std::
     ::unlinkat(directory.get(), temporary.c_str(), 0);
     throw os_error("creating symlink " + quoted(name), error_number);
   }
-}
-
-/// Directory `name` of `parent`, made if missing; never through a symlink, which could lead out of the repository.
-Fd open_or_make_directory(const Fd& parent, const std::string& name) {
-  if (::mkdirat(parent.get(), name.c_str(), 0755) < 0 && errno != EEXIST) {
-    throw os_error("creating directory " + quoted(name));
-  }
-  return open_beneath(parent, name, O_RDONLY | O_DIRECTORY);
 }
 
 /// The directories of a ref's name. Refs come from users and from images, and become paths.
@@ -94,11 +111,12 @@ Repository::Repository(Fd directory, RepositoryMeta meta)
 
 Repository Repository::create(const Fd& parent, const std::string& name, Algorithm algorithm) {
   during("creating repository " + quoted(name), [&] {
-    make_private_directory(parent, name);
+    if (::mkdirat(parent.get(), name.c_str(), 0700) < 0 && errno != EEXIST) throw os_error("creating the directory");
     const Fd directory = open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    clear_unfinished(directory);
     if (::fchmod(directory.get(), 0700) < 0) throw os_error("chmod");
-    for (const char* part : {"objects", "images", "images/refs", "streams", "streams/refs"}) {
-      make_public_directory(directory, part);
+    for (const std::string_view part : new_directories) {
+      const Fd made = make_directory(directory, std::string(part), 0755);
     }
     write_meta(directory, algorithm);  // last: without it there is no repository
   });
@@ -155,7 +173,7 @@ void Repository::set_image_ref(const std::string& name, const Digest& image) con
     Fd directory = open_beneath(directory_, "images/refs", O_RDONLY | O_DIRECTORY);
     std::string target = "../" + to_hex(image);
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
-      directory = open_or_make_directory(directory, parts[i]);
+      directory = make_directory(directory, parts[i], 0755);
       target.insert(0, "../");
     }
     sync();

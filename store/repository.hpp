@@ -18,8 +18,9 @@ namespace sealroot {
 
 class Repository {
  public:
-  /// Makes the new directory `name` in `parent` a repository for images in format V1. Error{usage} if it is there
-  /// already. meta.json is sealed where the file system can, which tells composefs-rs that all objects are.
+  /// Makes the directory `name` in `parent`, new or empty, a repository for images in format V1. What a create() that
+  /// was interrupted left is completed; Error{usage} if anything else is there. meta.json is sealed where the file
+  /// system can, which tells composefs-rs that all objects are.
   static Repository create(const Fd& parent, const std::string& name, Algorithm algorithm);
 
   /// Opens a repository and holds its lock shared, so that no gc runs meanwhile (waits for one that does).

@@ -19,6 +19,14 @@ class ByteStream {
   virtual std::size_t read(std::span<std::uint8_t> out) = 0;
 };
 
+/// Bytes that come in pieces of the source's choice.
+class ChunkSource {
+ public:
+  virtual ~ChunkSource() = default;
+  /// The next piece, valid until the next call; empty at the end.
+  virtual ByteView next() = 0;
+};
+
 /// Reads until `out` is full or the stream ends; returns how many bytes came.
 std::size_t read_full(ByteStream& stream, std::span<std::uint8_t> out);
 

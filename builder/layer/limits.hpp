@@ -13,12 +13,14 @@ inline constexpr std::uint64_t max_json_size = 4U << 20;
 inline constexpr std::size_t max_layer_count = 127;
 inline constexpr unsigned max_index_depth = 4;
 
-inline constexpr std::uint64_t max_entry_count = 1'000'000;  // of all layers together
-inline constexpr std::size_t max_entry_name_size = 255;      // NAME_MAX
-inline constexpr std::size_t max_entry_path_size = 4096;     // PATH_MAX; bounds the depth too
-inline constexpr std::size_t max_entry_link_size = 4095;     // what symlink(2) takes
-inline constexpr std::size_t max_xattr_name_size = 255;      // XATTR_NAME_MAX
-inline constexpr std::size_t max_xattr_value_size = 65536;   // XATTR_SIZE_MAX
+inline constexpr std::uint64_t max_entry_count = 1'000'000;  // of all layers together, unless --max-entries says more
+/// Names, link targets and xattrs, which are kept in memory, of all entries together: this for each allowed entry.
+inline constexpr std::uint64_t mean_metadata_size = 128;
+inline constexpr std::size_t max_entry_name_size = 255;     // NAME_MAX
+inline constexpr std::size_t max_entry_path_size = 4096;    // PATH_MAX; bounds the depth too
+inline constexpr std::size_t max_entry_link_size = 4095;    // what symlink(2) takes
+inline constexpr std::size_t max_xattr_name_size = 255;     // XATTR_NAME_MAX
+inline constexpr std::size_t max_xattr_value_size = 65536;  // XATTR_SIZE_MAX
 
 /// PAX records and long names of one entry.
 inline constexpr std::uint64_t max_extension_size = 1U << 20;

@@ -13,18 +13,17 @@
 
 namespace sealroot {
 
-class ReadAhead {
+class ReadAhead final : public ChunkSource {
  public:
   /// `source` must outlive this. With `hash` all bytes are hashed on the way.
   explicit ReadAhead(ByteStream& source, std::optional<Algorithm> hash = std::nullopt);
   /// Stops the threads, wherever they are.
-  ~ReadAhead();
+  ~ReadAhead() override;
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
 
-  /// The next chunk, valid until the next call; empty at the end. An error of `source` is thrown here, after
-  /// everything that came before it.
-  ByteView next();
+  /// An error of `source` is thrown here, after everything that came before it.
+  ByteView next() override;
 
   /// The digest of everything, once next() has given the end.
   BlobDigest digest();

@@ -21,8 +21,8 @@ Error bad(const std::string& reason) { return {Fault::malformed, reason}; }
 /// Takes the content of one file, piece by piece.
 class ContentSink {
  public:
-  ContentSink(RegularFile& file, Ingest& ingest) : file_(file), ingest_(ingest) {
-    if (file.size > max_inline_size) id_ = ingest.begin(file.size);
+  ContentSink(const std::string& path, RegularFile& file, Ingest& ingest) : file_(file), ingest_(ingest) {
+    if (file.size > max_inline_size) id_ = ingest.begin(file.size, path);
   }
 
   void write(ByteView data) {
@@ -53,7 +53,7 @@ class ContentSink {
 
 class LayerReader {
  public:
-  LayerReader(ReadAhead& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest)
+  LayerReader(ChunkSource& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest)
       : tar_(stream), whiteouts_(whiteouts), budget_(budget), ingest_(ingest) {}
 
   void read_all(Layer& layer) {
@@ -65,7 +65,10 @@ class LayerReader {
 
  private:
   void take(const TarEntry& entry, Layer& layer) {
-    if (budget_.entries-- == 0) throw bad("more than " + std::to_string(max_entry_count) + " entries");
+    if (budget_.entries-- == 0) {
+      throw bad("more than " + std::to_string(budget_.max_entries) + " entries; --max-entries allows more");
+    }
+    take_metadata(entry);
     std::string path = normalise_path(entry.path);
     if (entry.path.ends_with('/') && entry.type != TarEntry::Type::directory) {
       throw bad("name ends with '/', but the entry is not a directory");
@@ -81,9 +84,19 @@ class LayerReader {
     if (entry.type == TarEntry::Type::hard_link) {
       result.what = hard_link(entry);
     } else {
-      fill_node(entry, std::get<Node>(result.what), result.content);
+      fill_node(entry, result);
     }
     layer.entries.push_back(std::move(result));
+  }
+
+  void take_metadata(const TarEntry& entry) {
+    std::uint64_t size = entry.path.size() + entry.link_target.size();
+    for (const auto& [name, value] : entry.metadata.xattrs) size += name.size() + value.size();
+    if (size > budget_.metadata_bytes) {
+      throw bad("names, links and xattrs of more than " + std::to_string(budget_.max_entries * mean_metadata_size) +
+                " bytes together; --max-entries allows more");
+    }
+    budget_.metadata_bytes -= size;
   }
 
   static bool is_whiteout_path(std::string_view path) {
@@ -110,7 +123,8 @@ class LayerReader {
     });
   }
 
-  void fill_node(const TarEntry& entry, Node& node, std::optional<ContentId>& content) {
+  void fill_node(const TarEntry& entry, LayerEntry& result) {
+    Node& node = std::get<Node>(result.what);
     node.metadata = entry.metadata;
     switch (entry.type) {
       case TarEntry::Type::directory:
@@ -130,7 +144,7 @@ class LayerReader {
         break;
       default:
         node.content.emplace<RegularFile>().size = entry.size;
-        content = read_content(*node.regular());
+        result.content = read_content(result.path, *node.regular());
     }
   }
 
@@ -139,10 +153,10 @@ class LayerReader {
     return {entry.link_target};
   }
 
-  std::optional<ContentId> read_content(RegularFile& file) {
+  std::optional<ContentId> read_content(const std::string& path, RegularFile& file) {
     if (file.size > budget_.content_bytes) throw bad("files of more than 256 GiB together");
     budget_.content_bytes -= file.size;
-    ContentSink sink(file, ingest_);
+    ContentSink sink(path, file, ingest_);
     while (const std::optional<TarData> data = tar_.next_data()) {
       if (data->offset < sink.written()) throw bad("pieces of the sparse file overlap");
       fill_hole(sink, file, data->offset);
@@ -168,9 +182,14 @@ class LayerReader {
 
 }  // namespace
 
-LayerBudget::LayerBudget() : entries(max_entry_count), content_bytes(max_total_size), hole_bytes(max_hole_size) {}
+LayerBudget::LayerBudget(std::uint64_t entry_limit)
+    : max_entries(entry_limit),
+      entries(entry_limit),
+      metadata_bytes(entry_limit * mean_metadata_size),
+      content_bytes(max_total_size),
+      hole_bytes(max_hole_size) {}
 
-Layer read_layer(ReadAhead& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
+Layer read_layer(ChunkSource& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
                  Ingest& ingest) {
   Layer layer;
   layer.name = name;

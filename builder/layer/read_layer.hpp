@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "builder/layer/limits.hpp"
 #include "builder/layer/tar_reader.hpp"
 #include "builder/tree/apply.hpp"
 #include "store/ingest.hpp"
@@ -18,14 +19,16 @@ enum class WhiteoutRule { apply, refuse };
 
 /// What all layers of one source together may still hold; see limits.hpp.
 struct LayerBudget {
-  LayerBudget();
+  explicit LayerBudget(std::uint64_t entry_limit = max_entry_count);
+  std::uint64_t max_entries;  // at the start, for messages
   std::uint64_t entries;
+  std::uint64_t metadata_bytes;  // names, link targets and xattrs
   std::uint64_t content_bytes;
   std::uint64_t hole_bytes;
 };
 
 /// Reads the archive to its end. `name` is for messages. Error{malformed} names entry, offset and reason.
-Layer read_layer(ReadAhead& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
+Layer read_layer(ChunkSource& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
                  Ingest& ingest);
 
 }  // namespace sealroot

@@ -100,7 +100,7 @@ void read_xattrs(archive_entry* entry, Xattrs& xattrs) {
 
 class TarReader::Archive {
  public:
-  explicit Archive(ReadAhead& stream) : stream_(stream), handle_(archive_read_new()) {
+  explicit Archive(ChunkSource& stream) : stream_(stream), handle_(archive_read_new()) {
     if (handle_ == nullptr) throw std::bad_alloc();
     archive_read_support_format_tar(handle_.get());
     check(locale_.with([&] { return archive_read_open(handle_.get(), this, nullptr, &Archive::read_chunk, nullptr); }));
@@ -121,6 +121,7 @@ class TarReader::Archive {
       throw Error(Fault::malformed, "tar readers disagree on the number of entries");
     }
     record = framing_.take_record();
+    map_bytes_ = 0;
     warning_ = result == ARCHIVE_WARN ? text_or_empty(archive_error_string(handle_.get())) : std::string{};
     return entry;
   }
@@ -160,6 +161,10 @@ class TarReader::Archive {
     ByteView chunk;
     try {
       chunk = stream_.next();
+      // libarchive has seen a header and reads on: the map of a sparse file, which it keeps in memory.
+      if (framing_.has_record() && (map_bytes_ += chunk.size()) > max_extension_size) {
+        throw Error(Fault::malformed, "map of a sparse file of more than 1 MiB");
+      }
       chunk.empty() ? framing_.finish() : framing_.feed(chunk);
     } catch (...) {
       failure_ = std::current_exception();
@@ -191,15 +196,16 @@ class TarReader::Archive {
     void operator()(archive* handle) const { archive_read_free(handle); }
   };
 
-  ReadAhead& stream_;
+  ChunkSource& stream_;
   std::unique_ptr<archive, Free> handle_;  // the constructor may throw after it is made
   Utf8Locale locale_;
   TarFraming framing_;
+  std::uint64_t map_bytes_ = 0;
   std::exception_ptr failure_;
   std::string warning_;
 };
 
-TarReader::TarReader(ReadAhead& stream) : archive_(std::make_unique<Archive>(stream)) {}
+TarReader::TarReader(ChunkSource& stream) : archive_(std::make_unique<Archive>(stream)) {}
 
 TarReader::~TarReader() = default;
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "builder/layer/read_ahead.hpp"
+#include "builder/layer/byte_stream.hpp"
 #include "builder/tree/tree.hpp"
 #include "store/core/bytes.hpp"
 
@@ -35,7 +35,7 @@ struct TarData {
 class TarReader {
  public:
   /// `stream` must outlive the reader.
-  explicit TarReader(ReadAhead& stream);
+  explicit TarReader(ChunkSource& stream);
   ~TarReader();
   TarReader(const TarReader&) = delete;
   TarReader& operator=(const TarReader&) = delete;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "builder/layer/limits.hpp"
 #include "builder/tree/apply.hpp"
 #include "store/ingest.hpp"
 
@@ -16,6 +17,7 @@ struct DirectoryRules {
   bool hard_links = true;        // else each name becomes a file of its own
   bool one_file_system = true;   // a mount point is an error, else part of the directory
   bool refuse_whiteouts = true;  // names that would hide a file in a container image
+  std::uint64_t max_entries = max_entry_count;
 };
 
 /// Walks `path` in byte order of the names, without following links or (with the usual rules) crossing into other

@@ -65,7 +65,7 @@ SourceResult read_oci_image(const BlobSource& blobs, const std::string& tag, con
   std::uint64_t done = 0;
   for (const Descriptor& layer : manifest.layers) total += layer.size;
   MergedTree merged;
-  LayerBudget budget;
+  LayerBudget budget(options.max_entries);
   for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
     const Descriptor& descriptor = manifest.layers[i];
     const BlobDigest& diff_id = result.info.config.diff_ids[i];

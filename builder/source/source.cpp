@@ -69,7 +69,7 @@ SourceResult read_tar(const std::string& path, const SourceOptions& options, Ing
     if (hasher) hasher->update(piece);
     done += piece.size();
   });
-  LayerBudget budget;
+  LayerBudget budget(options.max_entries);
   LayerInput layer = read_layer_input(input, compression, Algorithm::sha256, "archive " + quoted(path),
                                       WhiteoutRule::refuse, budget, ingest, [&](std::uint64_t) {
                                         if (options.progress) options.progress(done, total);
@@ -84,9 +84,10 @@ SourceResult read_tar(const std::string& path, const SourceOptions& options, Ing
 
 SourceResult read_host_directory(const std::string& path, const SourceOptions& options, Ingest& ingest) {
   MergedTree merged;
-  merged.apply(read_directory(path, ingest, [&](std::uint64_t done) {
+  const auto progress = [&](std::uint64_t done) {
     if (options.progress) options.progress(done, 0);
-  }));
+  };
+  merged.apply(read_directory(path, ingest, progress, {.max_entries = options.max_entries}));
   return {std::move(merged).finish(ingest.finish()), {}};
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/layer/limits.hpp"
 #include "builder/source/manifest.hpp"
 #include "builder/tree/tree.hpp"
 #include "store/ingest.hpp"
@@ -32,6 +33,7 @@ std::string_view transport_name(Transport transport);
 
 struct SourceOptions {
   std::string architecture;  // OCI's name; empty: that of this host
+  std::uint64_t max_entries = max_entry_count;
   /// Called from one thread with the bytes read so far of all there are; `total` is 0 where that is not known.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };

@@ -37,6 +37,7 @@ class DumpfileParser::Assembly {
       }
     }
     partial_ += text;
+    if (partial_.size() > max_line_size) next_line(partial_);  // refuses it
   }
 
   Tree finish() {
@@ -69,7 +70,10 @@ class DumpfileParser::Assembly {
 
   void next_line(std::string_view text) {
     ++line_number_;
-    at_line(line_number_, [&] { add_entry(parse_dumpfile_line(text, rules_)); });
+    at_line(line_number_, [&] {
+      if (text.size() > max_line_size) refuse("longer than 1 MiB");
+      add_entry(parse_dumpfile_line(text, rules_));
+    });
   }
 
   void add_entry(DumpfileEntry entry) {

@@ -7,9 +7,10 @@
 
 namespace sealroot {
 
-inline constexpr std::size_t max_name_size = 255;      // of a file and of an xattr
-inline constexpr std::size_t max_path_size = 4095;     // target of a link, payload
-inline constexpr std::size_t max_content_size = 5000;  // of a file that stands in the image
+inline constexpr std::size_t max_name_size = 255;                   // of a file and of an xattr
+inline constexpr std::size_t max_path_size = 4095;                  // target of a link, payload
+inline constexpr std::size_t max_line_size = std::size_t{1} << 20;  // of a dumpfile; all of the below fits twice
+inline constexpr std::size_t max_content_size = 5000;               // of a file that stands in the image
 
 /// Half of what an inode has room for; the rest is for what overlayfs needs.
 inline constexpr std::size_t max_xattrs_size = 32767;

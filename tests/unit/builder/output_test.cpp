@@ -38,6 +38,19 @@ TEST_CASE("an output folder appears whole or not at all") {
   CHECK(std::filesystem::exists(path + "/file"));
 }
 
+TEST_CASE("P1_what a killed build left is removed by the next one, what a running one has is not") {
+  const Scratch scratch;
+  const std::string path = (scratch.path() / "out").string();
+  const OutputFolder running(path);
+  std::filesystem::create_directories(scratch.path() / ".out.sealroot-abcdef/composefs");
+  std::filesystem::create_directories(scratch.path() / ".out.sealroot-precious");
+  std::filesystem::create_directories(scratch.path() / ".out2.sealroot-abcdef");
+  const OutputFolder next(path);
+  CHECK_FALSE(std::filesystem::exists(scratch.path() / ".out.sealroot-abcdef"));
+  CHECK(names_in(scratch.path()) == 4);
+  CHECK_NOTHROW(write_new_file(running.directory(), "file", as_bytes("x")));
+}
+
 TEST_CASE("what is there already is never overwritten, even if it came later") {
   const Scratch scratch;
   const std::string path = (scratch.path() / "out").string();

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "builder/layer/read_ahead.hpp"
 #include "builder/layer/read_layer.hpp"
 #include "tests/memory_stream.hpp"
 

@@ -8,6 +8,7 @@
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
+#include "store/ingest.hpp"
 #include "store/new_object.hpp"
 #include "store/verity/kernel.hpp"
 #include "store/verity/verity_hasher.hpp"
@@ -83,19 +84,36 @@ TEST_CASE("an object that is there is kept") {
   CHECK(file_count(scratch.path()) == 1);
 }
 
-TEST_CASE("P2_an object of the right name and wrong size is untrusted and named") {
+TEST_CASE("P2_an object that a power cut left empty or cut short is written again by a rerun") {
+  for (const bool unnamed_files : {true, false}) {
+    const Scratch scratch;
+    const ObjectStore store = store_in(scratch);
+    if (!unnamed_files) store.forgo_unnamed_files();
+    const Digest digest = store.put(pattern(5000));
+    for (const std::size_t left : {std::size_t{0}, std::size_t{4096}, std::size_t{5001}}) {
+      replace(scratch, digest, pattern(left));
+      CHECK_FALSE(store.contains_intact(digest, 5000));
+      CHECK_THROWS_WITH(store.read(digest), has_text("its bytes give another digest"));
+      CHECK(store.put(pattern(5000)) == digest);
+      CHECK(store.read(digest) == pattern(5000));
+      CHECK(file_count(scratch.path()) == 1);
+    }
+  }
+}
+
+TEST_CASE("P2_a large object that a power cut left cut short is written again by a rerun") {
   const Scratch scratch;
   const ObjectStore store = store_in(scratch);
-  const Digest digest = store.put(pattern(5000));
-  replace(scratch, digest, pattern(4096));
-  try {
-    store.put(pattern(5000));
-    FAIL("a truncated object was trusted");
-  } catch (const Error& error) {
-    CHECK(error.fault() == Fault::untrusted);
-    CHECK_THAT(error.what(), has_text("objects/" + object_path(digest)));
-    CHECK_THAT(error.what(), has_text("4096 bytes, but its content has 5000; remove this file"));
-  }
+  const Bytes content = pattern(3000000);
+  const Digest digest = store.put(content);
+  replace(scratch, digest, pattern(1048576));
+  Ingest ingest(&store, store.algorithm(), 2);
+  ingest.begin(content.size());
+  ingest.write(content);
+  ingest.end();
+  CHECK(ingest.finish() == std::vector{digest});
+  CHECK(store.read(digest) == content);
+  CHECK(file_count(scratch.path()) == 1);
 }
 
 TEST_CASE("what stands in an object's place is not followed and not waited for") {
@@ -120,6 +138,30 @@ TEST_CASE("what stands in an object's place is not followed and not waited for")
   }
   CHECK_THROWS_AS(store.put(pattern(5000)), Error);
   CHECK_THROWS_AS(store.contains(digest), Error);
+}
+
+TEST_CASE("O6_a symlink that takes the place of a folder while an object is written leads nowhere") {
+  for (const bool unnamed_files : {true, false}) {
+    const Scratch scratch;
+    const Scratch canary;
+    const ObjectStore store = store_in(scratch);
+    if (!unnamed_files) store.forgo_unnamed_files();
+    const Bytes content = pattern(5000);
+    const Digest digest = measure_bytes(Algorithm::sha256, content);
+    const std::filesystem::path folder = scratch.path() / object_path(digest).substr(0, 2);
+    {
+      NewObject object(store, folder.filename().string());
+      object.write_at(content, 0);
+      std::filesystem::rename(folder, scratch.path() / "moved");
+      std::filesystem::create_directory_symlink(canary.path(), folder);
+      CHECK_NOTHROW(object.publish(digest, content.size()));
+    }
+    CHECK_THROWS_WITH(store.put(content), has_text("through a symbolic link"));
+    NewObject elsewhere(store, ".");  // as large ones are written
+    elsewhere.write_at(content, 0);
+    CHECK_THROWS_WITH(elsewhere.publish(digest, content.size()), has_text("through a symbolic link"));
+    CHECK(file_count(canary.path()) == 0);
+  }
 }
 
 TEST_CASE("a flipped bit in an object is untrusted when it is read") {

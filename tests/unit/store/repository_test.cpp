@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <set>
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
+#include "store/temporary_name.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"
 #include "tests/unit/verity/pattern.hpp"
@@ -52,10 +54,34 @@ TEST_CASE("a new repository has the layout and meta.json of composefs-rs") {
 
 TEST_CASE("a repository is not made where something is") {
   const Scratch scratch;
-  std::filesystem::create_directory(scratch.path() / "repo");
+  const auto refused = [&](const std::string& why) {
+    CHECK_THROWS_WITH(Repository::create(scratch.directory(), "repo", Algorithm::sha256),
+                      "creating repository 'repo': there is '" + why + "' already");
+    CHECK_FALSE(std::filesystem::exists(scratch.path() / "repo/meta.json"));
+    std::filesystem::remove_all(scratch.path() / "repo");
+  };
+  std::filesystem::create_directories(scratch.path() / "repo/precious");
+  refused("precious");
+  std::filesystem::create_directories(scratch.path() / "repo/objects/ab");
+  refused("objects/ab");
+  std::filesystem::create_directories(scratch.path() / "repo");
+  std::filesystem::create_directory_symlink("/tmp", scratch.path() / "repo/images");
+  refused("images");
+  Repository::create(scratch.directory(), "repo", Algorithm::sha256);
   CHECK_THROWS_WITH(Repository::create(scratch.directory(), "repo", Algorithm::sha256),
-                    "creating repository 'repo': there is a file of that name already");
-  CHECK(std::filesystem::is_empty(scratch.path() / "repo"));
+                    has_text("there is 'meta.json' already"));
+}
+
+TEST_CASE("P1_a repository whose making was interrupted is completed") {
+  const Scratch scratch;
+  std::filesystem::create_directories(scratch.path() / "repo/images/refs");
+  write_new_file(scratch.directory(), "repo/" + temporary_name(), as_bytes("{"));
+  Repository::create(scratch.directory(), "repo", Algorithm::sha256);
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(scratch.path() / "repo")) {
+    names.insert(entry.path().filename().string());
+  }
+  CHECK(names == std::set<std::string>{"images", "meta.json", "objects", "streams"});
 }
 
 TEST_CASE("the algorithm is read from meta.json") {

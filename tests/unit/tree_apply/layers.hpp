@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "builder/layer/read_ahead.hpp"
 #include "builder/layer/read_layer.hpp"
 #include "builder/tree/apply.hpp"
 #include "tests/memory_stream.hpp"
