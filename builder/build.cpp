@@ -185,6 +185,8 @@ UkiParts make_uki_parts(const BuildOptions& options, const Profile& profile, con
   uki.splash = file(profile.uki.splash_path);
   uki.dtb = file(profile.uki.device_tree_path);
   uki.pcrpkey = file(profile.uki.pcr_public_key_path);
+  // As ukify: the key that can stand for all.
+  if (!uki.pcrpkey && profile.pcr_signers.size() == 1) uki.pcrpkey = public_key_pem(profile.pcr_signers.front());
   for (const std::string& path : profile.uki.microcode_paths) {
     const Bytes microcode = read_file(working_directory(), path);
     if (!uki.ucode) uki.ucode.emplace();
@@ -213,6 +215,15 @@ NamedRefs image_names(const BuildOptions& options, const Digest& container, cons
   if (options.xattrs != XattrRule::allowlist_only) name.append(".xattrs=").append(xattr_rule_name(options.xattrs));
   names.emplace_back(name, boot);
   return names;
+}
+
+/// The UKI with .pcrsig, if there are keys for it: that signs what all the other sections make of PCR 11.
+Bytes assemble_with_pcr_signatures(UkiParts& parts, const Profile& profile) {
+  Bytes uki = assemble_uki(parts);
+  if (profile.pcr_signers.empty()) return uki;
+  const std::string text = make_pcr_signatures(PeFile::parse(uki), profile.pcr_signers, profile.pcr_banks);
+  parts.pcrsig.emplace(text.begin(), text.end());
+  return assemble_uki(parts);
 }
 
 /// What has been made when the disk is to be written.
@@ -279,12 +290,12 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
   const Digest image = repository.add_image(image_bytes);
 
   progress("assembling and signing the UKI", 0, 0);
-  const UkiParts uki_parts = make_uki_parts(options, profile, parts, image);
+  UkiParts uki_parts = make_uki_parts(options, profile, parts, image);
   const Sealed sealed{.image = image,
                       .state = make_state_tree(source.tree, image, options.etc),
                       .objects = objects_of(source.tree),
                       .uki_name = parts.release.image_id + "_" + parts.release.image_version + ".efi",
-                      .uki = sign_and_verify(assemble_uki(uki_parts), profile.signer),
+                      .uki = sign_and_verify(assemble_with_pcr_signatures(uki_parts, profile), profile.signer),
                       .boot_loader = sign_and_verify(parts.boot_loader.content, profile.signer)};
   write_new_file(output.directory(), sealed.uki_name, sealed.uki);
 

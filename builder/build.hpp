@@ -33,6 +33,10 @@ struct BuildOptions {
   std::optional<std::string> key;      // PEM file; replaces the profile's
   std::optional<std::string> certificate;
   bool unsigned_uki = false;
+  std::optional<std::string> pcr_private_key;  // replaces the profile's [PCRSignature:...]
+  std::optional<std::string> pcr_public_key;
+  std::vector<std::string> phases;     // boot phases the PCR key vouches for; empty: those of a whole boot
+  std::vector<std::string> pcr_banks;  // empty: the profile's, or all
   XattrRule xattrs = XattrRule::allowlist_only;
   LabelMode labels = LabelMode::automatic;
   std::string etc = "overlay";  // what the pivot does with /etc, /var and a failed boot: sealed_config.hpp

@@ -30,6 +30,33 @@ std::optional<Signer> load_signer(const BuildOptions& options, const UkiTemplate
   return Signer::load(working_directory(), *key, *certificate);
 }
 
+std::vector<PcrSigner> load_pcr_signers(const BuildOptions& options, const UkiTemplate& uki) {
+  if (options.pcr_private_key) {
+    return {load_pcr_signer(working_directory(), *options.pcr_private_key, options.pcr_public_key, options.phases)};
+  }
+  if (options.pcr_public_key || !options.phases.empty()) {
+    throw Error(Fault::usage, "--pcr-public-key and --phases belong to a --pcr-private-key: give that too");
+  }
+  std::vector<PcrSigner> signers;
+  for (const PcrSignatureSetting& setting : uki.pcr_signatures) {
+    if (!setting.private_key) {
+      throw Error(Fault::usage, "[PCRSignature:" + setting.name + "] of the profile: no PCRPrivateKey");
+    }
+    signers.push_back(
+        load_pcr_signer(working_directory(), *setting.private_key, setting.public_key_path, setting.phases));
+  }
+  return signers;
+}
+
+std::vector<PcrBank> choose_pcr_banks(const BuildOptions& options, const UkiTemplate& uki) {
+  std::vector<PcrBank> banks;
+  for (const std::string& name : options.pcr_banks.empty() ? uki.pcr_banks : options.pcr_banks) {
+    banks.push_back(parse_pcr_bank(name));
+  }
+  if (banks.empty()) banks.assign(all_pcr_banks.begin(), all_pcr_banks.end());
+  return banks;
+}
+
 }  // namespace
 
 Profile load_profile(const BuildOptions& options) {
@@ -38,7 +65,10 @@ Profile load_profile(const BuildOptions& options) {
   auto signer = load_signer(options, uki);
   const auto cmdline = options.cmdline ? options.cmdline : uki.cmdline;
   std::string line = cmdline ? resolve_cmdline(working_directory(), *cmdline) : std::string{};
-  return {std::move(text), std::move(uki), std::move(line), std::move(signer)};
+  auto pcr_signers = load_pcr_signers(options, uki);
+  auto pcr_banks = choose_pcr_banks(options, uki);
+  return {std::move(text),   std::move(uki),         std::move(line),
+          std::move(signer), std::move(pcr_signers), std::move(pcr_banks)};
 }
 
 }  // namespace sealroot

@@ -5,9 +5,11 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "builder/build.hpp"
 #include "builder/uki/authenticode.hpp"
+#include "builder/uki/pcr_signature.hpp"
 #include "builder/uki/template.hpp"
 
 namespace sealroot {
@@ -17,6 +19,8 @@ struct Profile {
   UkiTemplate uki;               // file names in it are relative to the working directory
   std::string cmdline;           // without the digest
   std::optional<Signer> signer;  // empty only with --unsigned
+  std::vector<PcrSigner> pcr_signers;
+  std::vector<PcrBank> pcr_banks;
 };
 
 /// throws  Error{usage}: no key and no --unsigned, both, or a profile key that a build sets itself

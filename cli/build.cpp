@@ -51,9 +51,22 @@ void add_boot_options(CLI::App& command, BuildArguments& arguments) {
   command.add_option("--uki-config", options.uki_config, "profile of ukify-templates, or a file\nif it contains '/'")
       ->capture_default_str();
   command.add_option("--cmdline", options.cmdline, "kernel command line instead of the\nprofile's");
-  command.add_option("--key", options.key, "PEM private key that signs the UKI")->type_name("FILE");
+  command.add_option("--key", options.key, "private key that signs the UKI: PEM file, or\npkcs11: URI");
   command.add_option("--cert", options.certificate, "PEM certificate of that key")->type_name("FILE");
   command.add_flag("--unsigned", options.unsigned_uki, "make a UKI that Secure Boot refuses");
+  command.add_option("--pcr-private-key", options.pcr_private_key,
+                     "RSA key that signs the predicted PCR 11\n(.pcrsig); PEM file or pkcs11: URI");
+  command.add_option("--pcr-public-key", options.pcr_public_key, "its public half, to be checked against it");
+  command
+      .add_option("--phases", options.phases,
+                  "boot phases that key vouches for; repeatable\n(default: those of a boot)")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->delimiter(',');
+  command.add_option("--pcr-banks", options.pcr_banks, "sha1, sha256, sha384, sha512 (default: all)")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->delimiter(',');
   command.add_option("--image-id", options.image_id, "IMAGE_ID (default: os-release's, or ID)");
   command.add_option("--image-version", options.image_version,
                      "IMAGE_VERSION (default: the label\norg.opencontainers.image.version, or a\ntime stamp)");

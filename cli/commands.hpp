@@ -20,5 +20,8 @@ void add_verify_command(CLI::App& app);
 void add_mount_command(CLI::App& app);
 void add_du_command(CLI::App& app);
 void add_gc_command(CLI::App& app);
+void add_doctor_command(CLI::App& app);
+void add_inspect_command(CLI::App& app);
+void add_uki_command(CLI::App& app);
 
 }  // namespace sealroot

@@ -47,6 +47,9 @@ int main(int argc, char** argv) {
   add_mount_command(app);
   add_du_command(app);
   add_gc_command(app);
+  add_doctor_command(app);
+  add_inspect_command(app);
+  add_uki_command(app);
   try {
     app.parse(argc, argv);
     if (!std::cout.flush()) throw Error(Fault::os, "writing to standard output");

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// `sealroot verify`: is an image, with all that it names, what its digest says.
+// `sealroot verify`: is an image, with all that it names, what its digest says; or does a disk boot only what a
+// certificate vouches for.
 #include <iostream>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "builder/disk/read_gpt.hpp"
 #include "builder/image/named_image.hpp"
 #include "builder/image/verify_image.hpp"
 #include "cli/commands.hpp"
 #include "cli/image_arguments.hpp"
 #include "cli/progress.hpp"
+#include "cli/verify_disk.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/names.hpp"
@@ -23,8 +26,10 @@ namespace {
 struct VerifyArguments {
   ImageArguments image;
   std::string digest;
+  std::string certificate;
   VerifyRequirements requirements;
   bool json = false;
+  bool quiet = false;
 };
 
 struct Verified {
@@ -90,7 +95,18 @@ void print_text(const Verified& verified) {
             << human_size(report.object_bytes) << ", " << report.sealed_count << " with fs-verity\n";
 }
 
+/// Told apart by what it is, or by the certificate that only a disk is verified against.
+bool names_disk(const VerifyArguments& arguments) {
+  if (!arguments.certificate.empty()) return true;
+  const std::optional<Fd> file = try_open_at(working_directory(), arguments.image.image, O_RDONLY | O_NONBLOCK);
+  return arguments.image.store.empty() && file && looks_like_disk(*file);
+}
+
 void run_verify(const VerifyArguments& arguments) {
+  if (names_disk(arguments)) {
+    run_verify_disk({arguments.image.image, arguments.certificate, arguments.json, arguments.quiet});
+    return;
+  }
   const Verified verified = verify(arguments);
   if (arguments.json) {
     print_json(verified);
@@ -105,14 +121,21 @@ void run_verify(const VerifyArguments& arguments) {
 
 void add_verify_command(CLI::App& app) {
   auto arguments = std::make_shared<VerifyArguments>();
-  CLI::App* command =
-      app.add_subcommand("verify", "Measure an image and all objects that it needs; say which path is broken");
+  CLI::App* command = app.add_subcommand(
+      "verify",
+      "Measure an image and all objects that it needs, and say which path is\nbroken; or prove that a "
+      "disk boots only what a certificate vouches for");
   add_image_arguments(*command, arguments->image);
   command->add_option("--digest", arguments->digest, "digest that the image must have");
+  command
+      ->add_option("--cert", arguments->certificate,
+                   "IMAGE is a disk such as disk.raw, and this the\ncertificate that signed UKI and boot loader")
+      ->type_name("FILE");
   command->add_flag("--require-verity", arguments->requirements.sealed,
                     "what has no fs-verity is a defect too, as a\nmount wants it");
   command->add_option("--threads", arguments->requirements.threads, "worker threads (default: one a CPU)");
   command->add_flag("--json", arguments->json, "print a record with all defects");
+  command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");
   command->callback([arguments] { run_verify(*arguments); });
 }
 

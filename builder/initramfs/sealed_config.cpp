@@ -2,7 +2,9 @@
 #include "builder/initramfs/sealed_config.hpp"
 
 #include <algorithm>
+#include <array>
 #include <initializer_list>
+#include <map>
 #include <string_view>
 
 #include "builder/initramfs/cpio.hpp"
@@ -18,6 +20,10 @@ constexpr std::size_t max_cmdline = 2047;
 // Limits of the pivot's fixed buffers (initrd-pivot/config.hpp).
 constexpr std::size_t max_allowed = 64;
 constexpr std::size_t max_init = 255;
+constexpr std::size_t max_text = 64 * 1024;
+
+constexpr std::array<std::string_view, 8> known_keys = {"version", "digest", "cmdline",    "allow",
+                                                        "etc",     "var",    "on-failure", "init"};
 
 Error bad(std::string_view key, std::string_view value, const std::string& reason) {
   return {Fault::usage, "sealed configuration: " + std::string(key) + " " + quoted(value) + ": " + reason};
@@ -96,10 +102,54 @@ std::string sealed_config_text(const SealedConfig& config) {
   return text;
 }
 
+SealedConfig parse_sealed_config(std::string_view text) {
+  const auto fail = [](const std::string& reason) {
+    return Error(Fault::malformed, "sealed configuration: " + reason);
+  };
+  if (text.size() > max_text || !text.ends_with('\n')) throw fail("too long, or without a newline at its end");
+  std::map<std::string_view, std::string_view> values;
+  std::vector<std::string> allow;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(line.size() + 1);
+    const std::size_t equals = std::min(line.find('='), line.size());
+    const std::string_view key = line.substr(0, equals);
+    if (equals == line.size() || std::ranges::find(known_keys, key) == known_keys.end()) {
+      throw fail("unknown line " + quoted(line));
+    }
+    const std::string_view value = line.substr(equals + 1);
+    if (key == "allow") {
+      allow.emplace_back(value);
+    } else if (!values.emplace(key, value).second) {
+      throw fail("key twice: " + std::string(key));
+    }
+  }
+  const auto value = [&](std::string_view key) {
+    const auto found = values.find(key);
+    if (found == values.end()) throw fail("key missing: " + std::string(key));
+    return std::string(found->second);
+  };
+  if (value("version") != "1") throw fail("version " + quoted(value("version")) + " is not known here");
+  const std::string digest_value = value("digest");
+  const auto digest = try_parse_digest_token_value(digest_value);
+  if (!digest || digest_value != digest_token_value(*digest)) throw fail("digest " + quoted(digest_value) + " is none");
+  SealedConfig config{.digest = *digest, .cmdline = value("cmdline"), .allow = std::move(allow)};
+  config.etc = value("etc");
+  config.var = value("var");
+  config.on_failure = value("on-failure");
+  config.init = value("init");
+  try {
+    check(config);
+  } catch (const Error& error) {
+    throw Error(Fault::malformed, error.what());
+  }
+  return config;
+}
+
 Bytes make_sealed_config_cpio(const SealedConfig& config) {
   CpioWriter archive;
   const std::string text = sealed_config_text(config);
-  archive.add_file("sealroot.conf", as_bytes(text), 0444);
+  archive.add_file(sealed_config_path, as_bytes(text), 0444);
   return archive.finish();
 }
 

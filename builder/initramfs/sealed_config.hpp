@@ -12,6 +12,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "store/core/digest.hpp"
@@ -33,6 +34,13 @@ struct SealedConfig {
 ///   throws  Error{usage}: a value that is not one of those above or holds a control character; a command line without
 ///           exactly one digest token, which names `digest` (such a system would not boot)
 std::string sealed_config_text(const SealedConfig& config);
+
+/// Reads that text back, as strictly as the pivot does; any version or compatibility value it does not know is refused.
+///   throws  Error{malformed}: not a text that sealed_config_text() makes, but for the order of its lines
+SealedConfig parse_sealed_config(std::string_view text);
+
+/// Where it stands in the initramfs.
+inline constexpr std::string_view sealed_config_path = "sealroot.conf";
 
 /// An archive of its own with just this file, a multiple of 4 bytes long. It goes last into .initrd, so that no file of
 /// an archive before it, which may come from a template, replaces it.

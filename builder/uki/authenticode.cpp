@@ -19,51 +19,17 @@
 #include <vector>
 
 #include "builder/uki/pe.hpp"
+#include "builder/uki/pkcs7.hpp"
 #include "store/core/error.hpp"
 
 namespace sealroot {
 namespace {
 
-constexpr std::uint16_t certificate_revision = 0x0200;
-constexpr std::uint16_t certificate_type_pkcs7 = 0x0002;
-constexpr std::size_t certificate_alignment = 8;
-constexpr const char* indirect_data_oid = "1.3.6.1.4.1.311.2.1.4";
+/// The stack alone: its certificates belong to the signature.
+void free_stack(STACK_OF(X509) * stack) { sk_X509_free(stack); }
 
-// SpcIndirectDataContent in DER up to the digest's bytes: it has no other variable part. The file link is empty, as
-// osslsigncode and signtool have it in newer versions.
-constexpr std::array<std::uint8_t, 46> content_prefix = {
-    0x30, 0x4c,                                                              // SpcIndirectDataContent
-    0x30, 0x17,                                                              //   data: SpcAttributeTypeAndOptionalValue
-    0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x01, 0x0f,  //     SPC_PE_IMAGE_DATA
-    0x30, 0x09,                                                              //     SpcPeImageData
-    0x03, 0x01, 0x00,                                                        //       flags: none
-    0xa0, 0x04, 0xa2, 0x02, 0x80, 0x00,                                      //       file: empty string
-    0x30, 0x31,                                                              //   messageDigest: DigestInfo
-    0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,  // SHA-256
-    0x04, 0x20};                                                                               //     32 bytes follow
-constexpr std::size_t outer_tag_size = 2;  // of SpcIndirectDataContent; not covered by the messageDigest attribute
-// DigestInfo with SHA-256 in DER up to the digest: how every SpcIndirectDataContent ends, whoever wrote it.
-constexpr std::size_t digest_info_header_size = 19;
-
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Pkcs7 = std::unique_ptr<PKCS7, Deleter<PKCS7_free>>;
-using Object = std::unique_ptr<ASN1_OBJECT, Deleter<ASN1_OBJECT_free>>;
-using OctetString = std::unique_ptr<ASN1_OCTET_STRING, Deleter<ASN1_OCTET_STRING_free>>;
 using TrustStore = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
 using Memory = std::unique_ptr<BIO, Deleter<BIO_free>>;
-
-/// For calls that fail only when memory is short or OpenSSL is misused.
-void require(bool ok, const char* step) {
-  if (!ok) throw Error(Fault::os, std::string("signing: ") + step + ": " + take_openssl_reason());
-}
-
-Object indirect_data_type() { return Object(OBJ_txt2obj(indirect_data_oid, 1)); }
 
 class Sha256Stream {
  public:
@@ -80,12 +46,6 @@ class Sha256Stream {
  private:
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
 };
-
-Sha256 sha256(ByteView bytes) {
-  Sha256Stream stream;
-  stream.add(bytes);
-  return stream.finish();
-}
 
 /// Firmware hashes the sections and then as many bytes at the end as are still missing in the sum. With bytes between
 /// sections that is not the same as the file, and tools disagree.
@@ -115,57 +75,6 @@ Sha256 digest_of(const PeFile& file) {
   const Bytes padding(round_up(bytes.size(), certificate_alignment) - bytes.size(), 0);
   stream.add(padding);
   return stream.finish();
-}
-
-Bytes indirect_data(const Sha256& digest) {
-  Bytes out(content_prefix.begin(), content_prefix.end());
-  out.insert(out.end(), digest.begin(), digest.end());
-  return out;
-}
-
-void set_content(PKCS7* signed_data, const Bytes& content) {
-  Pkcs7 inner(PKCS7_new());
-  ASN1_TYPE* value = ASN1_TYPE_new();
-  ASN1_STRING* sequence = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
-  require(inner && value != nullptr && sequence != nullptr, "content");
-  require(ASN1_STRING_set(sequence, content.data(), static_cast<int>(content.size())) == 1, "content");
-  ASN1_TYPE_set(value, V_ASN1_SEQUENCE, sequence);
-  ASN1_OBJECT_free(inner->type);
-  inner->type = indirect_data_type().release();
-  inner->d.other = value;
-  PKCS7_free(signed_data->d.sign->contents);
-  signed_data->d.sign->contents = inner.release();
-}
-
-// PKCS7_dataFinal() would add the time of signing; setting the attributes by hand keeps the signature reproducible.
-void add_signer(PKCS7* signed_data, const Signer& signer, const Bytes& content) {
-  PKCS7_SIGNER_INFO* info = PKCS7_add_signature(signed_data, signer.certificate().get(), signer.key(), EVP_sha256());
-  require(info != nullptr, "adding the signer");
-  const Sha256 digest = sha256(ByteView(content).subspan(outer_tag_size));
-  require(PKCS7_add_signed_attribute(info, NID_pkcs9_contentType, V_ASN1_OBJECT, indirect_data_type().release()) == 1,
-          "content type");
-  OctetString value(ASN1_OCTET_STRING_new());
-  require(value && ASN1_OCTET_STRING_set(value.get(), digest.data(), static_cast<int>(digest.size())) == 1 &&
-              PKCS7_add_signed_attribute(info, NID_pkcs9_messageDigest, V_ASN1_OCTET_STRING, value.release()) == 1,
-          "message digest");
-  require(PKCS7_SIGNER_INFO_sign(info) == 1, "using the key");
-}
-
-Bytes make_signature(const Sha256& digest, const Signer& signer) {
-  const Bytes content = indirect_data(digest);
-  const Pkcs7 signature(PKCS7_new());
-  require(signature && PKCS7_set_type(signature.get(), NID_pkcs7_signed) == 1, "PKCS#7");
-  set_content(signature.get(), content);
-  add_signer(signature.get(), signer, content);
-  for (const Certificate& certificate : signer.chain()) {
-    require(PKCS7_add_certificate(signature.get(), certificate.get()) == 1, "adding a certificate");
-  }
-  const int size = i2d_PKCS7(signature.get(), nullptr);
-  require(size > 0, "encoding");
-  Bytes out(static_cast<std::size_t>(size));
-  unsigned char* position = out.data();
-  i2d_PKCS7(signature.get(), &position);
-  return out;
 }
 
 Error untrusted(const std::string& reason) { return {Fault::untrusted, "signature: " + reason}; }
@@ -250,31 +159,23 @@ void verify_signature(ByteView der, const Sha256& digest, const Certificate& tru
   }
 }
 
+/// The certificate of the only signer, out of those in the signature.
+std::optional<Certificate> signer_of(ByteView der) {
+  const unsigned char* position = der.data();
+  const Pkcs7 signature(d2i_PKCS7(nullptr, &position, static_cast<long>(der.size())));
+  using Signers = std::unique_ptr<STACK_OF(X509), Deleter<free_stack>>;
+  const Signers signers(
+      signature && PKCS7_type_is_signed(signature.get()) ? PKCS7_get0_signers(signature.get(), nullptr, 0) : nullptr);
+  take_openssl_reason();
+  if (!signers || sk_X509_num(signers.get()) != 1) return std::nullopt;
+  X509* certificate = sk_X509_value(signers.get(), 0);
+  X509_up_ref(certificate);
+  return Certificate(certificate);
+}
+
 }  // namespace
 
 Sha256 authenticode_digest(ByteView file) { return digest_of(PeFile::parse(file)); }
-
-Bytes sign_pe(Bytes file, const Signer& signer) {
-  const PeFile parsed = PeFile::parse(file);
-  if (!parsed.certificate_table().empty()) throw Error(Fault::malformed, "PE file: signed already");
-  if (parsed.directory().size() <= pe::certificate_entry) {
-    throw Error(Fault::malformed, "PE file: its data directory has no entry for signatures");
-  }
-  const Bytes signature = make_signature(digest_of(parsed), signer);
-  const std::size_t entry = parsed.certificate_entry_offset();
-
-  file.resize(round_up(file.size(), certificate_alignment), 0);
-  const std::size_t size = round_up(sizeof(pe::WinCertificate) + signature.size(), certificate_alignment);
-  const std::size_t start = file.size();
-  if (start + size > UINT32_MAX) throw Error(Fault::malformed, "PE file: larger than 4 GiB");
-  const pe::DataDirectory directory{static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(size)};
-  const pe::WinCertificate header{static_cast<std::uint32_t>(size), certificate_revision, certificate_type_pkcs7};
-  std::memcpy(file.data() + entry, &directory, sizeof(directory));
-  file.resize(start + size, 0);
-  std::memcpy(file.data() + start, &header, sizeof(header));
-  std::copy(signature.begin(), signature.end(), file.begin() + static_cast<std::ptrdiff_t>(start + sizeof(header)));
-  return file;
-}
 
 void verify_pe(ByteView file, const Certificate& trusted) {
   const PeFile parsed = PeFile::parse(file);
@@ -292,6 +193,26 @@ void verify_pe(ByteView file, const Certificate& trusted) {
     }
   }
   throw Error(*first);
+}
+
+std::vector<FoundSignature> read_signatures(ByteView file) {
+  const PeFile parsed = PeFile::parse(file);
+  const Sha256 digest = digest_of(parsed);
+  std::vector<FoundSignature> found;
+  for (const ByteView signature : signatures(parsed.certificate_table())) {
+    FoundSignature entry{signer_of(signature), std::nullopt};
+    if (!entry.signer) {
+      entry.defect = untrusted("not one of exactly one signer who is named in it");
+    } else {
+      try {
+        verify_signature(signature, digest, *entry.signer);
+      } catch (const Error& error) {
+        entry.defect = error;
+      }
+    }
+    found.push_back(std::move(entry));
+  }
+  return found;
 }
 
 }  // namespace sealroot

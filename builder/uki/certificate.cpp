@@ -5,13 +5,12 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/store.h>
-#include <openssl/ui.h>
 #include <openssl/x509.h>
 
 #include <string_view>
 #include <utility>
 
+#include "builder/uki/private_key.hpp"
 #include "store/core/error.hpp"
 
 namespace sealroot {
@@ -20,45 +19,11 @@ namespace {
 constexpr std::uint64_t max_file_size = 1 << 20;
 
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
-using Store = std::unique_ptr<OSSL_STORE_CTX, decltype(&OSSL_STORE_close)>;
-using StoreInfo = std::unique_ptr<OSSL_STORE_INFO, decltype(&OSSL_STORE_INFO_free)>;
-using Key = std::shared_ptr<EVP_PKEY>;
 
 Bio view_of(const Bytes& bytes) {
   Bio bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())), &BIO_free);
   if (!bio) throw std::bad_alloc();
   return bio;
-}
-
-Key first_key(Store store, const std::string& label) {
-  if (store) {
-    OSSL_STORE_expect(store.get(), OSSL_STORE_INFO_PKEY);
-    while (OSSL_STORE_eof(store.get()) == 0) {
-      const StoreInfo info(OSSL_STORE_load(store.get()), &OSSL_STORE_INFO_free);
-      if (!info) break;
-      if (OSSL_STORE_INFO_get_type(info.get()) == OSSL_STORE_INFO_PKEY) {
-        return Key(OSSL_STORE_INFO_get1_PKEY(info.get()), &EVP_PKEY_free);
-      }
-    }
-  }
-  const std::string reason = take_openssl_reason();
-  throw Error(Fault::malformed, label + ": no private key that can be read (a key with a passphrase is not supported)" +
-                                    (reason.empty() ? "" : ": " + reason));
-}
-
-// UI_null(): a build must not stop to ask for a passphrase.
-Key load_key(const Fd& directory, const std::string& path) {
-  const std::string label = "key " + quoted(path);
-  if (path.starts_with("pkcs11:")) {
-    return first_key(Store(OSSL_STORE_open(path.c_str(), UI_null(), nullptr, nullptr, nullptr), &OSSL_STORE_close),
-                     label);
-  }
-  const Bytes text = read_file(directory, path, max_file_size);
-  const Bio bio = view_of(text);
-  return first_key(
-      Store(OSSL_STORE_attach(bio.get(), "file", nullptr, nullptr, UI_null(), nullptr, nullptr, nullptr, nullptr),
-            &OSSL_STORE_close),
-      label);
 }
 
 }  // namespace
@@ -121,7 +86,7 @@ Signer::Signer(std::shared_ptr<evp_pkey_st> key, std::vector<Certificate> chain)
     : key_(std::move(key)), chain_(std::move(chain)) {}
 
 Signer Signer::load(const Fd& directory, const std::string& key_path, const std::string& certificate_path) {
-  Key key = load_key(directory, key_path);
+  std::shared_ptr<evp_pkey_st> key = load_private_key(directory, key_path);
   std::vector<Certificate> chain = Certificate::load_all(directory, certificate_path);
   if (EVP_PKEY_is_a(key.get(), "RSA") == 0 && EVP_PKEY_is_a(key.get(), "EC") == 0) {
     throw Error(Fault::malformed, "key " + quoted(key_path) + ": neither RSA nor EC; firmware can't check others");

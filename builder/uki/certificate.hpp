@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// Certificates and the private key of the signer. Keys come through OpenSSL's OSSL_STORE, so that a `pkcs11:` URI works
-// where OpenSSL's configuration loads a provider for it.
+// Certificates, and the signer: a private key (private_key.hpp) with the certificate it belongs to.
 #pragma once
 
 #include <memory>
@@ -34,7 +33,7 @@ class Certificate {
 
 class Signer {
  public:
-  /// `key`: PEM or DER file below `directory`, or a `pkcs11:` URI. `certificate`: PEM or DER; if the file holds more
+  /// `key`: as load_private_key() takes it. `certificate`: PEM or DER; if the file holds more
   /// than one, the first belongs to the key and the others are added to the signature.
   ///   throws  Error{missing}; Error{malformed}, also if the key is not the one of the certificate, or of a kind that
   ///           can't sign

@@ -17,12 +17,11 @@ constexpr std::string_view blank = " \t\r\n\v\f";
 // Where `cmake --install` puts the profiles, and where they are before that.
 
 // Keys of ukify that would change the result and that nothing here serves.
-constexpr std::array<std::string_view, 13> unserved_keys = {"DeviceTreeAuto",
+constexpr std::array<std::string_view, 12> unserved_keys = {"DeviceTreeAuto",
                                                             "HWIDs",
                                                             "Profile",
                                                             "JoinProfiles",
                                                             "SignProfiles",
-                                                            "PCRBanks",
                                                             "SigningEngine",
                                                             "SigningProvider",
                                                             "CertificateProvider",
@@ -45,6 +44,12 @@ std::vector<std::string> words(std::string_view text) {
     text.remove_prefix(end);
   }
   return out;
+}
+
+/// Words between blanks or commas.
+std::vector<std::string> listed(std::string text) {
+  std::ranges::replace(text, ',', ' ');
+  return words(text);
 }
 
 std::string joined(const std::vector<std::string>& parts) {
@@ -73,7 +78,7 @@ void set_list(UkiTemplate& target, const std::string& value) {
   target.*Member = words(value);
 }
 
-constexpr std::array<std::pair<std::string_view, Setter>, 15> keys = {{
+constexpr std::array<std::pair<std::string_view, Setter>, 16> keys = {{
     {"Linux", set_member<&UkiTemplate::linux_path>},
     {"OSRelease", set_member<&UkiTemplate::os_release>},
     {"Cmdline", set_member<&UkiTemplate::cmdline>},
@@ -84,6 +89,7 @@ constexpr std::array<std::pair<std::string_view, Setter>, 15> keys = {{
     {"Uname", set_member<&UkiTemplate::uname>},
     {"SBAT", set_member<&UkiTemplate::sbat>},
     {"PCRPKey", set_member<&UkiTemplate::pcr_public_key_path>},
+    {"PCRBanks", [](UkiTemplate& target, const std::string& value) { target.pcr_banks = listed(value); }},
     {"EFIArch", set_member<&UkiTemplate::efi_arch>},
     {"Stub", set_member<&UkiTemplate::stub_path>},
     {"SecureBootPrivateKey", set_member<&UkiTemplate::key_path>},
@@ -123,16 +129,42 @@ void apply(UkiTemplate& target, const std::string& key, const std::string& value
   found->second(target, value);
 }
 
-void check_section(std::string_view line) {
-  if (line == "[UKI]") return;
-  if (line.starts_with("[PCRSignature:") && line.ends_with("]")) {
-    throw Error(Fault::usage, "the section " + quoted(line) + " of ukify is not supported");
+constexpr std::string_view pcr_section = "[PCRSignature:";
+
+void apply_pcr(PcrSignatureSetting& target, const std::string& key, const std::string& value) {
+  if (value.empty()) throw Error(Fault::usage, key + ": has no value");
+  if (key == "PCRPrivateKey") {
+    target.private_key = value;
+  } else if (key == "PCRPublicKey") {
+    target.public_key_path = value;
+  } else if (key == "Phases") {
+    target.phases = listed(value);
+  } else {
+    throw Error(Fault::usage, "unknown key " + quoted(key) + "; known here are PCRPrivateKey, PCRPublicKey, Phases");
   }
-  throw Error(Fault::usage, "unknown section " + quoted(line) + "; known is [UKI]");
+}
+
+void check_section(std::string_view line) {
+  const bool named = line.starts_with(pcr_section) && line.ends_with("]") && line.size() > pcr_section.size() + 1;
+  if (line == "[UKI]" || named) return;
+  throw Error(Fault::usage, "unknown section " + quoted(line) + "; known are [UKI] and [PCRSignature:NAME]");
+}
+
+/// Applies one assignment to the part of the template that its section is about.
+void apply_in(UkiTemplate& target, const std::string& section, const std::string& key, const std::string& value) {
+  if (!section.starts_with(pcr_section)) return apply(target, key, value);
+  const std::string name = section.substr(pcr_section.size(), section.size() - pcr_section.size() - 1);
+  auto found = std::ranges::find(target.pcr_signatures, name, &PcrSignatureSetting::name);
+  if (found == target.pcr_signatures.end()) {
+    target.pcr_signatures.push_back({name, std::nullopt, std::nullopt, {}});
+    found = target.pcr_signatures.end() - 1;
+  }
+  apply_pcr(*found, key, value);
 }
 
 struct Assignment {
   std::size_t line = 0;
+  std::string section;
   std::string key;
   std::string value;
 };
@@ -140,7 +172,7 @@ struct Assignment {
 /// The assignments below [UKI]. An indented line continues the value before it, as in ukify's parser.
 std::vector<Assignment> read_assignments(std::string_view text, const std::string& name) {
   std::vector<Assignment> found;
-  bool in_section = false;
+  std::string section;
   bool continues = false;
   std::size_t number = 0;
   while (!text.empty()) {
@@ -157,16 +189,16 @@ std::vector<Assignment> read_assignments(std::string_view text, const std::strin
     }
     if (content.front() == '[') {
       during(place, [&] { check_section(content); });
-      in_section = true;
+      section = content;
       continues = false;
       continue;
     }
     const std::size_t separator = content.find('=');
-    if (!in_section || separator == std::string_view::npos) {
+    if (section.empty() || separator == std::string_view::npos) {
       throw Error(Fault::usage,
-                  place + ": expected " + (in_section ? "KEY=VALUE" : "[UKI]") + ", found " + quoted(content));
+                  place + ": expected " + (section.empty() ? "[UKI]" : "KEY=VALUE") + ", found " + quoted(content));
     }
-    found.push_back({number, std::string(trimmed(content.substr(0, separator))),
+    found.push_back({number, section, std::string(trimmed(content.substr(0, separator))),
                      std::string(trimmed(content.substr(separator + 1)))});
     continues = true;
   }
@@ -182,8 +214,10 @@ UkiTemplate parse_template(std::string_view text, const std::string& name) {
   std::set<std::string> seen;
   for (const Assignment& assignment : read_assignments(text, label)) {
     during(label + ": line " + std::to_string(assignment.line), [&] {
-      if (!seen.insert(assignment.key).second) throw Error(Fault::usage, assignment.key + " is given twice");
-      apply(result, assignment.key, assignment.value);
+      if (!seen.insert(assignment.section + assignment.key).second) {
+        throw Error(Fault::usage, assignment.key + " is given twice");
+      }
+      apply_in(result, assignment.section, assignment.key, assignment.value);
     });
   }
   return result;

@@ -12,6 +12,14 @@
 
 namespace sealroot {
 
+/// A section [PCRSignature:NAME]: a key and the boot phases it vouches for.
+struct PcrSignatureSetting {
+  std::string name;
+  std::optional<std::string> private_key;  // file or `pkcs11:` URI
+  std::optional<std::string> public_key_path;
+  std::vector<std::string> phases;  // empty: those of a whole boot
+};
+
 /// Settings of a template as written; absent ones are nullopt or empty. Values that may start with `@` name a file
 /// then, see resolve_text().
 struct UkiTemplate {
@@ -30,6 +38,8 @@ struct UkiTemplate {
   std::optional<std::string> key_path;
   std::optional<std::string> certificate_path;
   std::optional<bool> sign_kernel;
+  std::vector<std::string> pcr_banks;  // empty: all
+  std::vector<PcrSignatureSetting> pcr_signatures;
 };
 
 /// Reads a template; `name` is for messages.

@@ -31,16 +31,25 @@ std::string digest_token_value(const Digest& digest) {
          to_hex(digest);
 }
 
+std::optional<Digest> try_parse_digest_token_value(std::string_view value) {
+  for (const std::string version : {"v1-", "v2-"}) {
+    for (const Algorithm algorithm : {Algorithm::sha256, Algorithm::sha512}) {
+      const std::string prefix =
+          version + std::string(algorithm_name(algorithm)) + "-" + std::to_string(verity_log_block_size) + ":";
+      if (!value.starts_with(prefix)) continue;
+      const auto digest = Digest::try_parse(value.substr(prefix.size()));
+      return digest && digest->algorithm() == algorithm ? digest : std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<Digest> try_parse_digest(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos) return Digest::try_parse(text);
   const std::optional<Digest> digest = Digest::try_parse(text.substr(colon + 1));
-  if (!digest) return std::nullopt;
-  const std::string algorithm(algorithm_name(digest->algorithm()));
-  const std::string of_token = algorithm + '-' + std::to_string(verity_log_block_size);
-  const std::string_view prefix = text.substr(0, colon);
-  const bool fits = prefix == algorithm || prefix == "v1-" + of_token || prefix == "v2-" + of_token;
-  return fits ? digest : std::nullopt;
+  if (digest && text.substr(0, colon) == algorithm_name(digest->algorithm())) return digest;
+  return try_parse_digest_token_value(text);
 }
 
 Algorithm parse_algorithm(std::string_view name) {

@@ -27,6 +27,9 @@ std::optional<Digest> try_parse_object_path(std::string_view path);
 /// `v1-sha512-12:<hex>`, the value of `composefs.digest=` for an image in format V1 (formats.md section 3).
 std::string digest_token_value(const Digest& digest);
 
+/// The digest in such a value, of whichever version (`v1-`, `v2-`); nullopt for any other text.
+std::optional<Digest> try_parse_digest_token_value(std::string_view value);
+
 /// A digest as people and programs write it: HEX, `sha512:HEX` or `v1-sha512-12:HEX`; nullopt for any other text, and
 /// where the prefix says another algorithm than the number of digits.
 std::optional<Digest> try_parse_digest(std::string_view text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // Stubs, kernels and boot loaders out of an image: headers, every section, Authenticode digest and signature.
 #include "builder/uki/pe.hpp"
+#include "builder/inspect/inspect.hpp"
 #include "builder/uki/authenticode.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
@@ -33,5 +34,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   });
   accepts([&] { authenticode_digest(bytes); });
   accepts([&] { verify_pe(bytes, signer()); });
+  accepts([&] { record_text(inspect_pe(bytes, signer())); });
   return 0;
 }

@@ -95,5 +95,5 @@ TEST_CASE("what is no ELF file is refused, packed or not") {
   CHECK_THROWS_WITH(unpack_module(gzip(as_bytes("hello"))), has_text("not a kernel module"));
   Bytes trailing = gzip(module_of(100));
   trailing.push_back('x');
-  CHECK_THROWS_WITH(unpack_module(trailing), has_text("bytes after the gzip data"));
+  CHECK_THROWS_WITH(unpack_module(trailing), has_text("bytes after the compressed data"));
 }

@@ -30,6 +30,20 @@ TEST_CASE("all served keys are read") {
   CHECK(result.sign_kernel == false);
 }
 
+TEST_CASE("keys that sign PCR 11 are read, one section each") {
+  const UkiTemplate result = parse_template(
+      "[PCRSignature:initrd]\nPCRPrivateKey=i.key\nPCRPublicKey=i.pub\nPhases=enter-initrd\n"
+      "[UKI]\nPCRBanks=sha256, sha384\n[PCRSignature:system]\nPCRPrivateKey=s.key\nPhases=a:b,a:b:c d\n",
+      "x.conf");
+  CHECK(result.pcr_banks == std::vector<std::string>{"sha256", "sha384"});
+  REQUIRE(result.pcr_signatures.size() == 2);
+  CHECK(result.pcr_signatures[0].name == "initrd");
+  CHECK(result.pcr_signatures[0].private_key == "i.key");
+  CHECK(result.pcr_signatures[0].public_key_path == "i.pub");
+  CHECK(result.pcr_signatures[0].phases == std::vector<std::string>{"enter-initrd"});
+  CHECK(result.pcr_signatures[1].phases == std::vector<std::string>{"a:b", "a:b:c", "d"});
+}
+
 TEST_CASE("what ukify only warns about is an error with file and line") {
   struct Row {
     const char* text;
@@ -40,9 +54,10 @@ TEST_CASE("what ukify only warns about is an error with file and line") {
                "template 'x.conf': line 3: unknown key 'SecureBootPrivatKey'; the nearest known one is "
                "SecureBootPrivateKey"},
            Row{"[UKI]\ncmdline=x\n", "line 2: unknown key 'cmdline'; the nearest known one is Cmdline"},
-           Row{"[UKI]\nPCRBanks=sha256\n", "line 2: the key PCRBanks of ukify is not supported"},
-           Row{"[PCRSignature:initrd]\nPhases=x\n",
-               "line 1: the section '[PCRSignature:initrd]' of ukify is not supported"},
+           Row{"[UKI]\nHWIDs=x\n", "line 2: the key HWIDs of ukify is not supported"},
+           Row{"[PCRSignature:initrd]\nPhase=x\n", "line 2: unknown key 'Phase'; known here are PCRPrivateKey"},
+           Row{"[PCRSignature:]\n", "line 1: unknown section '[PCRSignature:]'"},
+           Row{"[PCRSignature:a]\nPhases=x\nPhases=y\n", "line 3: Phases is given twice"},
            Row{"[Uki]\n", "line 1: unknown section '[Uki]'"},
            Row{"Cmdline=x\n", "line 1: expected [UKI], found 'Cmdline=x'"},
            Row{"[UKI]\nCmdline\n", "line 2: expected KEY=VALUE, found 'Cmdline'"},
