@@ -9,6 +9,7 @@
 //   var=bind|transient|none
 //   on-failure=reboot|poweroff
 //   init=/sbin/init
+//   handover=none|/init           the initramfs's own first program, if this one is not the whole initramfs
 //
 // One key=value a line, each key but `allow` exactly once, in any order, each line with its newline. Anything else is
 // refused: the writer is our own builder, so a surprise means that it is not the file the builder wrote.
@@ -45,6 +46,7 @@ struct Config {
   StateMode var = StateMode::none;
   bool power_off = false;
   std::string_view init;
+  std::string_view handover;  // empty: none
 };
 
 /// Reads `text` into `config`; returns why it is refused, nullopt if it is good.

@@ -88,6 +88,16 @@ Kernel find_kernel(const TreeFiles& files, const std::string& wanted) {
   return {{"image:" + chosen->second, std::move(*content)}, chosen->first};
 }
 
+BootFile find_initramfs(const TreeFiles& files, const std::string& kernel_version) {
+  const std::string usual = "/usr/lib/modules/" + kernel_version + "/initramfs.img";
+  for (const std::string& path :
+       {usual, "/boot/initrd.img-" + kernel_version, "/boot/initramfs-" + kernel_version + ".img"}) {
+    if (auto content = files.try_read(path)) return {"image:" + path, std::move(*content)};
+  }
+  throw Error(Fault::missing, "no initramfs in the image for kernel " + quoted(kernel_version) + ": " + usual +
+                                  " is where dracut or initramfs-tools should put it");
+}
+
 std::string read_os_release(const TreeFiles& files) {
   constexpr std::uint64_t limit_bytes = 1U << 16;
   for (const char* path : {"/etc/os-release", "/usr/lib/os-release"}) {

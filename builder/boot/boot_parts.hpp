@@ -28,6 +28,10 @@ struct Kernel {
 ///   throws   Error{missing}: no kernel in the image; Error{malformed}: several, and none was chosen
 Kernel find_kernel(const TreeFiles& files, const std::string& wanted);
 
+/// The initramfs that the image brings along for a kernel: /usr/lib/modules/VERSION/initramfs.img (bootc's place), else
+/// /boot/initrd.img-VERSION or /boot/initramfs-VERSION.img; throws Error{missing}.
+BootFile find_initramfs(const TreeFiles& files, const std::string& kernel_version);
+
 /// The release string in a bzImage, up to its first blank; nullopt if the file has none.
 /// Source: linux/Documentation/arch/x86/boot.rst, field kernel_version
 std::optional<std::string> bzimage_version(ByteView kernel);

@@ -9,9 +9,11 @@
 //   var=bind|transient|none
 //   on-failure=reboot|poweroff
 //   init=/sbin/init
+//   handover=none|/init        first program of an initramfs that is not ours, see make_sealed_config_cpio()
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "store/core/digest.hpp"
@@ -27,6 +29,7 @@ struct SealedConfig {
   std::string var = "bind";
   std::string on_failure = "reboot";
   std::string init = "/sbin/init";
+  std::string handover = "none";
 };
 
 /// The text of /sealroot.conf.
@@ -34,8 +37,13 @@ struct SealedConfig {
 ///           exactly one digest token, which names `digest` (such a system would not boot)
 std::string sealed_config_text(const SealedConfig& config);
 
-/// An archive of its own with just this file, a multiple of 4 bytes long. It goes last into .initrd, so that no file of
-/// an archive before it, which may come from a template, replaces it.
-Bytes make_sealed_config_cpio(const SealedConfig& config);
+/// Where the pivot stands in an initramfs that is not ours. The kernel starts it in place of /init: it checks the
+/// command line before any program that would obey it, then hands over. The command form is called by the initramfs
+/// later.
+inline constexpr std::string_view handover_pivot_path = "/sealroot-init";
+
+/// An archive of its own with just this file and, with a handover, the pivot, a multiple of 4 bytes long. It goes last
+/// into .initrd, so that no file of an archive before it, which may come from a template, replaces it.
+Bytes make_sealed_config_cpio(const SealedConfig& config, ByteView pivot);
 
 }  // namespace sealroot
