@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 # dracut module: the root is what sealroot-pivot verified, or the machine restarts. Functions are called by dracut.
 
-readonly sealroot_pivot=/usr/lib/sealroot/sealroot-pivot
+sealroot_pivot=/usr/lib/sealroot/sealroot-pivot
 
 # Only by request: `add_dracutmodules+=" sealroot "`. An initramfs without a sealed configuration could not boot.
 check() {

@@ -16,7 +16,7 @@ from fsverity import object_path
 from harness import BootTest
 from machines import direct
 
-RESTARTED = r"reboot: (Restarting system|Power down|machine restart)"
+RESTARTED = r"reboot: (Restarting system|Power down|machine restart)|sysrq: Resetting"
 SYSTEMD_STARTED = r"systemd\[1\]: systemd \d+"
 
 
