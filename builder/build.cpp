@@ -28,15 +28,18 @@ namespace sealroot {
 
 namespace {
 
+/// Files of the build host by the option or profile key that named them.
+using NamedFiles = std::vector<std::pair<std::string, Bytes>>;
+
 /// What the tree gives to its own boot; collected before the boot form empties /boot.
 struct BootParts {
   Kernel kernel;
   BootFile stub;
   BootFile boot_loader;
   Release release;
+  NamedFiles initrd_files;
   Bytes pivot;
   Bytes initrd;  // all of it but the sealed configuration, which names the image's digest
-  Tree state;
 };
 
 Repository open_repository(const BuildOptions& options, const OutputFolder& output) {
@@ -44,11 +47,12 @@ Repository open_repository(const BuildOptions& options, const OutputFolder& outp
   return open_store(*options.store, options.algorithm);
 }
 
-SourceResult read_tree(const BuildOptions& options, const Repository& repository, const BuildProgress& progress) {
+NormalisedSource read_tree(const BuildOptions& options, const Repository& repository, const BuildProgress& progress) {
   return read_normalised({.source = options.source,
                           .algorithm = options.algorithm,
                           .architecture = options.architecture,
-                          .keep_user_xattrs = options.keep_user_xattrs,
+                          .xattrs = options.xattrs,
+                          .labels = options.labels,
                           .threads = options.threads},
                          &repository.objects(), [&](std::uint64_t done, std::uint64_t total) {
                            progress("reading " + options.source, done, total);
@@ -72,28 +76,38 @@ Bytes minimal_initramfs(const TreeFiles& files, const std::string& version, Byte
   return config && unpacks_zstd(as_text(*config)) ? compress_initramfs(archive) : archive;
 }
 
-Bytes make_initrd(const BuildOptions& options, const TreeFiles& files, const UkiTemplate& uki,
+NamedFiles read_initrd_files(const BuildOptions& options, const UkiTemplate& uki) {
+  NamedFiles files;
+  for (const std::string& path : uki.initrd_paths) files.emplace_back("Initrd", read_file(working_directory(), path));
+  if (options.initrd != "minimal" && options.initrd != "image") {
+    files.emplace_back("--initrd", read_file(working_directory(), options.initrd));
+  }
+  return files;
+}
+
+Bytes make_initrd(const BuildOptions& options, const TreeFiles& files, const NamedFiles& initrd_files,
                   const std::string& kernel_version, ByteView pivot) {
   Bytes initrd;
   const auto append = [&initrd](ByteView archive) {
     initrd.resize(round_up(initrd.size(), 4));  // the kernel looks for the next archive there
     initrd.insert(initrd.end(), archive.begin(), archive.end());
   };
-  for (const std::string& path : uki.initrd_paths) append(read_file(working_directory(), path));
-  if (options.initrd == "minimal") {
-    append(minimal_initramfs(files, kernel_version, pivot));
-  } else if (options.initrd == "image") {
-    append(find_initramfs(files, kernel_version).content);
-  } else {
-    append(read_file(working_directory(), options.initrd));
-  }
+  for (const auto& [name, content] : initrd_files) append(content);
+  if (options.initrd == "minimal") append(minimal_initramfs(files, kernel_version, pivot));
+  if (options.initrd == "image") append(find_initramfs(files, kernel_version).content);
   initrd.resize(round_up(initrd.size(), 4));
   return initrd;
 }
 
 /// The program that checks the root: without one for the image's architecture nothing can be sealed.
 Bytes pivot_for(const BuildOptions& options, const std::string& architecture) {
-  if (options.pivot) return read_file(working_directory(), *options.pivot);
+  if (options.pivot) {
+    Bytes program = read_file(working_directory(), *options.pivot);
+    if (elf_architecture(program) != architecture) {
+      throw Error(Fault::usage, "--pivot " + quoted(*options.pivot) + ": not a program for " + architecture);
+    }
+    return program;
+  }
   if (architecture != embedded_architecture()) {
     throw Error(Fault::usage, "architecture " + quoted(architecture) + ": this program's pivot is for " +
                                   std::string(embedded_architecture()) +
@@ -118,9 +132,9 @@ BootParts collect_boot_parts(const BuildOptions& options, const Profile& profile
   parts.stub = profile.uki.stub_path ? host_file(*profile.uki.stub_path) : find_stub(files, suffix);
   if (options.disk) parts.boot_loader = find_boot_loader(files, suffix);
   parts.release = make_release(options, profile.uki, source, files);
+  parts.initrd_files = read_initrd_files(options, profile.uki);
   parts.pivot = pivot_for(options, source.info.config.architecture);
-  parts.initrd = make_initrd(options, files, profile.uki, parts.kernel.version, parts.pivot);
-  parts.state = make_state_tree(source.tree);
+  parts.initrd = make_initrd(options, files, parts.initrd_files, parts.kernel.version, parts.pivot);
   return parts;
 }
 
@@ -208,6 +222,7 @@ UkiParts make_uki_parts(const BuildOptions& options, const Profile& profile, con
 /// What has been made when the disk is to be written.
 struct Sealed {
   Digest image;
+  Tree state;                   // what the writable part of the disk begins with
   std::vector<Digest> objects;  // all that the image refers to
   std::string uki_name;
   Bytes uki;
@@ -233,7 +248,7 @@ DiskLayout make_disk(const BuildOptions& options, const Repository& repository, 
                          .image = sealed.image,
                          .repository_meta = read_file(repository.directory(), "meta.json"),
                          .image_ref = image_ref(parts.release),
-                         .state = &parts.state}};
+                         .state = &sealed.state}};
   spec.root_type = suffix == "aa64" ? root_type_arm64 : root_type_x86_64;
   spec.size_bytes = options.disk_size;
   spec.timestamp = parts.release.timestamp;
@@ -253,7 +268,7 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
 
   // Source -> tree; from here on every file content is an object.
   progress("reading " + options.source, 0, 0);
-  SourceResult source = read_tree(options, repository, progress);
+  NormalisedSource source = read_tree(options, repository, progress);
   const std::string suffix = efi_suffix(source.info.config.architecture);
 
   progress("collecting kernel, modules and boot loader", 0, 0);
@@ -262,28 +277,34 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
 
   // Tree -> image; from here on the digest is fixed.
   progress("writing the image", 0, 0);
-  make_boot_form(source.tree);
+  const std::optional<std::string> policy = make_boot_tree(source, options.labels);
   const Bytes image_bytes = make_image(source.tree, ImageFormat::v1);
   const Digest image = repository.add_image(image_bytes);
 
   progress("assembling and signing the UKI", 0, 0);
   const UkiParts uki_parts = make_uki_parts(options, profile, parts, image);
   const Sealed sealed{.image = image,
+                      .state = make_state_tree(source.tree, image, options.etc),
                       .objects = objects_of(source.tree),
                       .uki_name = parts.release.image_id + "_" + parts.release.image_version + ".efi",
                       .uki = sign_and_verify(assemble_uki(uki_parts), profile.signer),
                       .boot_loader = sign_and_verify(parts.boot_loader.content, profile.signer)};
   write_new_file(output.directory(), sealed.uki_name, sealed.uki);
 
-  BuildRecord record(options, source.info);
-  record.add_image(image, image_bytes.size(), repository.objects(), sealed.objects);
-  record.add_uki(sealed.uki_name, sealed.uki, uki_parts, parts.kernel, parts.stub, profile.signer);
+  BuildRecord record(options, source.info, parts.release, parts.kernel);
+  if (names_file(options.uki_config)) record.add_input("--uki-config", as_bytes(profile.text));
+  if (options.pivot) record.add_input("--pivot", parts.pivot);
+  for (const auto& [name, content] : parts.initrd_files) record.add_input(name, content);
+  record.add_image(image, image_bytes.size(), policy);
+  record.add_objects(output.directory(), repository.objects(), sealed.objects);
+  record.add_uki(sealed.uki_name, sealed.uki, uki_parts, parts.kernel, parts.stub, profile);
 
   if (options.disk) {
     progress("writing disk.raw", 0, 0);
     const Fd file = open_at(output.directory(), "disk.raw", O_RDWR | O_CREAT | O_EXCL, 0644);
-    record.add_disk("disk.raw", make_disk(options, repository, parts, sealed, suffix, file, progress),
-                    parts.boot_loader);
+    const DiskLayout layout = make_disk(options, repository, parts, sealed, suffix, file, progress);
+    progress("measuring disk.raw", 0, 0);
+    record.add_disk("disk.raw", file, layout, parts.boot_loader);
   }
   repository.set_image_ref(image_ref(parts.release), image);
   write_new_file(output.directory(), "build.json", as_bytes(record.json().dump(2) + "\n"));

@@ -13,6 +13,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "builder/labels/label_tree.hpp"
+#include "builder/tree/normalise.hpp"
 #include "store/core/digest.hpp"
 
 namespace sealroot {
@@ -31,7 +33,8 @@ struct BuildOptions {
   std::optional<std::string> key;      // PEM file; replaces the profile's
   std::optional<std::string> certificate;
   bool unsigned_uki = false;
-  bool keep_user_xattrs = false;
+  XattrRule xattrs = XattrRule::allowlist_only;
+  LabelMode labels = LabelMode::automatic;
   std::string etc = "overlay";  // what the pivot does with /etc, /var and a failed boot: sealed_config.hpp
   std::string var = "bind";
   std::string on_failure = "reboot";
@@ -42,6 +45,9 @@ struct BuildOptions {
   std::uint64_t disk_size = 0;  // bytes; 0: what is needed
   unsigned threads = 0;         // 0: one a CPU
 };
+
+/// Whether the value of --kernel or --uki-config is a file's name; else it is a version or a profile's name.
+inline bool names_file(const std::string& value) { return value.find('/') != std::string::npos; }
 
 /// Tells what is being done: called once at the start of each phase, then with bytes as they pass (`total` 0 if it is
 /// not known). Called from one thread at a time.

@@ -2,7 +2,7 @@
 #include "builder/digest.hpp"
 
 #include "builder/image/image.hpp"
-#include "builder/tree/normalise.hpp"
+#include "builder/labels/policy.hpp"
 #include "store/core/error.hpp"
 #include "store/ingest.hpp"
 #include "store/verity/verity_hasher.hpp"
@@ -16,6 +16,15 @@ Repository open_or_create_store(const std::string& path, Algorithm algorithm) {
   return Repository::create(working_directory(), path, algorithm);
 }
 
+/// The contents that stayed in memory because there is no store to read them from.
+ContentReader read_kept(Ingest& ingest) {
+  return [kept = ingest.take_kept()](const RegularFile& file) {
+    const auto found = kept.find(*file.digest);
+    if (found != kept.end()) return found->second;
+    throw Error(Fault::missing, "its content came under another name and is not at hand; give --store DIR");
+  };
+}
+
 }  // namespace
 
 Repository open_store(const std::string& path, Algorithm algorithm) {
@@ -25,28 +34,36 @@ Repository open_store(const std::string& path, Algorithm algorithm) {
   throw Error(Fault::usage, "store " + quoted(path) + ": has " + name + " digests; give --digest " + name);
 }
 
-SourceResult read_normalised(const TreeOptions& options, const ObjectStore* store, const ReadProgress& progress) {
+NormalisedSource read_normalised(const TreeOptions& options, const ObjectStore* store, const ReadProgress& progress) {
   Ingest ingest(store, options.algorithm, options.threads);
+  if (store == nullptr) ingest.keep(is_policy_file);
   SourceResult result =
       read_source(options.source, {.architecture = options.architecture, .progress = progress}, ingest);
   std::string& architecture = result.info.config.architecture;
   if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say
   if (architecture.empty()) architecture = host_architecture();
-  normalise_tree(result.tree, {.keep_user_xattrs = options.keep_user_xattrs});
-  return result;
+  normalise_tree(result.tree, options.xattrs);
+  const ContentReader from_store = [store](const RegularFile& file) { return store->read(*file.digest); };
+  return {std::move(result), store != nullptr ? from_store : read_kept(ingest)};
+}
+
+std::optional<std::string> make_boot_tree(NormalisedSource& source, LabelMode labels) {
+  make_boot_form(source.tree);
+  return label_tree(source.tree, labels, source.read_file);
 }
 
 DigestResult digest_source(const DigestOptions& options, const ReadProgress& progress) {
   std::optional<Repository> repository;
   if (options.store) repository.emplace(open_or_create_store(*options.store, options.tree.algorithm));
-  SourceResult source = read_normalised(options.tree, repository ? &repository->objects() : nullptr, progress);
+  NormalisedSource source = read_normalised(options.tree, repository ? &repository->objects() : nullptr, progress);
+  std::optional<std::string> policy;
   if (options.boot_form) {
     check_bootable_tree(source.tree);
-    make_boot_form(source.tree);
+    policy = make_boot_tree(source, options.tree.labels);
   }
   const Bytes image = make_image(source.tree, ImageFormat::v1);
   const Digest digest = repository ? repository->add_image(image) : measure_bytes(options.tree.algorithm, image);
-  return {digest, image.size(), std::move(source.info)};
+  return {digest, image.size(), std::move(policy), std::move(source.info)};
 }
 
 }  // namespace sealroot

@@ -10,7 +10,9 @@
 #include <optional>
 #include <string>
 
+#include "builder/labels/label_tree.hpp"
 #include "builder/source/source.hpp"
+#include "builder/tree/normalise.hpp"
 #include "store/core/digest.hpp"
 #include "store/repository.hpp"
 
@@ -21,26 +23,36 @@ struct TreeOptions {
   std::string source;  // transport:reference
   Algorithm algorithm = Algorithm::sha512;
   std::string architecture;  // OCI name; empty: this host's
-  bool keep_user_xattrs = false;
-  unsigned threads = 0;  // 0: one a CPU
+  XattrRule xattrs = XattrRule::allowlist_only;
+  LabelMode labels = LabelMode::automatic;  // of the boot form
+  unsigned threads = 0;                     // 0: one a CPU
 };
 
 /// Called with bytes as they pass; `total` 0 if it is not known.
 using ReadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
+/// A normalised tree and where the few of its contents are that somebody needs.
+struct NormalisedSource : SourceResult {  // the architecture in its config is never empty
+  ContentReader read_file;                // uses the store; without one it has the files of an SELinux policy only
+};
+
 /// Reads `options.source` and normalises its tree; file contents become objects of `store`, unless that is null.
-/// The architecture in the result's config is never empty.
-SourceResult read_normalised(const TreeOptions& options, const ObjectStore* store, const ReadProgress& progress);
+NormalisedSource read_normalised(const TreeOptions& options, const ObjectStore* store, const ReadProgress& progress);
+
+/// The form that boots: /boot and /sysroot emptied, then labels.
+///   returns  the SELinux policy, if labels were given
+std::optional<std::string> make_boot_tree(NormalisedSource& source, LabelMode labels);
 
 struct DigestOptions {
   TreeOptions tree;
-  bool boot_form = true;  // as `sealroot build` seals it; else as a container's image
+  bool boot_form = true;             // as `sealroot build` seals it; else as a container's image
   std::optional<std::string> store;  // repository to add to, made if it is not there; else nothing is written
 };
 
 struct DigestResult {
   Digest image;
   std::uint64_t image_size_bytes = 0;
+  std::optional<std::string> selinux_policy;  // whose labels it has
   SourceInfo source;
 };
 

@@ -8,14 +8,11 @@ namespace sealroot {
 
 namespace {
 
-UkiTemplate read_template(const std::string& name) {
-  if (name.find('/') != std::string::npos) return load_template(working_directory(), name);
-  const auto text = try_embedded_template(name);
-  if (!text) {
-    throw Error(Fault::usage, "profile " + quoted(name) + ": not one of " + std::string(embedded_template_names()) +
-                                  "; a file is named with a '/' in it, such as ./" + name);
-  }
-  return parse_template(*text, name);
+std::string template_text(const std::string& name) {
+  if (names_file(name)) return resolve_text(working_directory(), "@" + name);
+  if (const auto text = try_embedded_template(name)) return std::string(*text);
+  throw Error(Fault::usage, "profile " + quoted(name) + ": not one of " + std::string(embedded_template_names()) +
+                                "; a file is named with a '/' in it, such as ./" + name);
 }
 
 std::optional<Signer> load_signer(const BuildOptions& options, const UkiTemplate& uki) {
@@ -36,11 +33,12 @@ std::optional<Signer> load_signer(const BuildOptions& options, const UkiTemplate
 }  // namespace
 
 Profile load_profile(const BuildOptions& options) {
-  UkiTemplate uki = read_template(options.uki_config);
+  std::string text = template_text(options.uki_config);
+  UkiTemplate uki = parse_template(text, options.uki_config);
   auto signer = load_signer(options, uki);
   const auto cmdline = options.cmdline ? options.cmdline : uki.cmdline;
   std::string line = cmdline ? resolve_cmdline(working_directory(), *cmdline) : std::string{};
-  return {std::move(uki), std::move(line), std::move(signer)};
+  return {std::move(text), std::move(uki), std::move(line), std::move(signer)};
 }
 
 }  // namespace sealroot

@@ -13,6 +13,7 @@
 namespace sealroot {
 
 struct Profile {
+  std::string text;              // of the chosen template
   UkiTemplate uki;               // file names in it are relative to the working directory
   std::string cmdline;           // without the digest
   std::optional<Signer> signer;  // empty only with --unsigned

@@ -2,9 +2,13 @@
 #include "builder/record.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include "builder/layer/blob_digest.hpp"
 #include "builder/uki/authenticode.hpp"
+#include "builder/uki/certificate.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 
@@ -45,37 +49,88 @@ Json source_json(const SourceInfo& source) {
   return json;
 }
 
+/// By the names of the command line, as it has to be given to get the same bytes: what was left to a default has the
+/// value that it got. "file": the option names a file, see `inputs` (--kernel: `kernel`).
+Json options_json(const BuildOptions& options, const SourceInfo& source, const Release& release, const Kernel& kernel) {
+  Json json{{"digest", algorithm_name(options.algorithm)},
+            {"arch", source.config.architecture},
+            {"xattrs", xattr_rule_name(options.xattrs)},
+            {"selinux", label_mode_name(options.labels)},
+            {"kernel", names_file(options.kernel) ? "file" : kernel.version},
+            {"initrd", options.initrd == "minimal" || options.initrd == "image" ? options.initrd : "file"},
+            {"pivot", nullptr},
+            {"uki-config", names_file(options.uki_config) ? "file" : options.uki_config},
+            {"cmdline", nullptr},
+            {"image-id", release.image_id},
+            {"image-version", release.image_version},
+            {"etc", options.etc},
+            {"var", options.var},
+            {"on-failure", options.on_failure},
+            {"allow-cmdline", options.allow},
+            {"unsigned", options.unsigned_uki},
+            {"no-disk", !options.disk},
+            {"disk-size", nullptr}};
+  if (options.pivot) json["pivot"] = "file";
+  if (options.cmdline) json["cmdline"] = *options.cmdline;
+  if (options.disk_size != 0) json["disk-size"] = options.disk_size;
+  return json;
+}
+
+std::string file_sha256(const Fd& file) {
+  BlobHasher hasher(Algorithm::sha256);
+  Bytes buffer(1U << 20);
+  for (off_t offset = 0;;) {
+    const ssize_t got = ::pread(file.get(), buffer.data(), buffer.size(), offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw os_error("reading back");
+    if (got == 0) return hasher.finish().hex;
+    hasher.update(ByteView(buffer).first(static_cast<std::size_t>(got)));
+    offset += got;
+  }
+}
+
 }  // namespace
 
-BuildRecord::BuildRecord(const BuildOptions& options, const SourceInfo& source) {
+BuildRecord::BuildRecord(const BuildOptions& options, const SourceInfo& source, const Release& release,
+                         const Kernel& kernel) {
   json_["version"] = 1;
   json_["tool"] = {{"name", "sealroot"}, {"version", SEALROOT_VERSION}};
   json_["source"] = source_json(source);
-  json_["options"] = {{"digest", algorithm_name(options.algorithm)},
-                      {"initrd", options.initrd == "minimal" ? "minimal" : "file"},
-                      {"keep_user_xattrs", options.keep_user_xattrs},
-                      {"etc", options.etc},
-                      {"var", options.var},
-                      {"on_failure", options.on_failure},
-                      {"allow_cmdline", options.allow}};
+  json_["source_date_epoch"] = release.timestamp;
+  json_["options"] = options_json(options, source, release, kernel);
+  json_["inputs"] = Json::array();
 }
 
-void BuildRecord::add_image(const Digest& image, std::uint64_t size_bytes, const ObjectStore& store,
-                            const std::vector<Digest>& objects) {
+void BuildRecord::add_input(const std::string& name, ByteView content) {
+  Json input{{"name", name}};
+  input.update(file_json(content));
+  json_["inputs"].push_back(std::move(input));
+}
+
+void BuildRecord::add_image(const Digest& image, std::uint64_t size_bytes, const std::optional<std::string>& policy) {
+  json_["image"] = {{"format", "v1"}, {"boot_form", true}, {"digest", digest_text(image)}, {"size", size_bytes}};
+  json_["image"]["selinux_policy"] = policy ? Json(*policy) : Json(nullptr);
+}
+
+void BuildRecord::add_objects(const Fd& output, const ObjectStore& store, const std::vector<Digest>& objects) {
+  const std::string name = "objects.txt";
   std::uint64_t total_bytes = 0;
+  std::string list;
   for (const Digest& object : objects) {
     struct stat info {};
     if (::fstatat(store.directory().get(), object_path(object).c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) {
       throw os_error("object " + object_path(object));
     }
     total_bytes += static_cast<std::uint64_t>(info.st_size);
+    list += to_hex(object) + " " + std::to_string(info.st_size) + "\n";
   }
-  json_["image"] = {{"format", "v1"}, {"boot_form", true}, {"digest", digest_text(image)}, {"size", size_bytes}};
-  json_["objects"] = {{"count", objects.size()}, {"size", total_bytes}};
+  write_new_file(output, name, as_bytes(list));
+  json_["objects"] = {
+      {"count", objects.size()}, {"size", total_bytes}, {"file", name}, {"sha256", blob_digest(as_bytes(list)).hex}};
 }
 
 void BuildRecord::add_uki(const std::string& name, const Bytes& uki, const UkiParts& parts, const Kernel& kernel,
-                          const BootFile& stub, const std::optional<Signer>& signer) {
+                          const BootFile& stub, const Profile& profile) {
   json_["kernel"] = file_json(kernel.file);
   json_["kernel"]["release"] = kernel.version;
   json_["stub"] = file_json(stub);
@@ -85,18 +140,28 @@ void BuildRecord::add_uki(const std::string& name, const Bytes& uki, const UkiPa
   entry["authenticode"] = to_hex(authenticode_digest(uki));
   entry["cmdline"] = parts.cmdline;
   entry["signer"] = nullptr;
-  if (signer) {
-    entry["signer"] = {{"subject", signer->certificate().subject()},
-                       {"sha256", blob_digest(signer->certificate().der()).hex}};
+  if (profile.signer) {
+    const Certificate& certificate = profile.signer->certificate();
+    entry["signer"] = {{"subject", certificate.subject()}, {"sha256", blob_digest(certificate.der()).hex}};
   }
   json_["uki"] = entry;
+  if (parts.splash) add_input("Splash", *parts.splash);
+  if (parts.dtb) add_input("DeviceTree", *parts.dtb);
+  if (parts.pcrpkey) add_input("PCRPKey", *parts.pcrpkey);
+  if (parts.ucode) add_input("Microcode", *parts.ucode);
+  if (parts.sbat) add_input("SBAT", as_bytes(*parts.sbat));
+  if (profile.uki.os_release) {
+    add_input("OSRelease", as_bytes(resolve_text(working_directory(), *profile.uki.os_release)));
+  }
 }
 
-void BuildRecord::add_disk(const std::string& name, const DiskLayout& layout, const BootFile& boot_loader) {
+void BuildRecord::add_disk(const std::string& name, const Fd& file, const DiskLayout& layout,
+                           const BootFile& boot_loader) {
   json_["boot_loader"] = file_json(boot_loader);
   json_["disk"] = {
       {"file", name},
       {"size", layout.size_bytes},
+      {"sha256", file_sha256(file)},
       {"uuid", layout.disk_uuid},
       {"esp", {{"offset", layout.esp_offset_bytes}, {"size", layout.esp_size_bytes}, {"uuid", layout.esp_uuid}}},
       {"root",

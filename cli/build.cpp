@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/progress.hpp"
+#include "cli/tree_rules.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 
@@ -18,6 +19,7 @@ namespace {
 struct BuildArguments {
   BuildOptions options;
   std::string digest = "sha512";
+  TreeRules tree_rules;
   bool no_disk = false;
   bool json = false;
   bool quiet = false;
@@ -36,7 +38,7 @@ void add_input_options(CLI::App& command, BuildArguments& arguments) {
       ->check(CLI::IsMember({"sha512", "sha256"}))
       ->capture_default_str();
   command.add_option("--arch", options.architecture, "platform of an OCI index (default: this\nhost's)");
-  command.add_flag("--keep-user-xattrs", options.keep_user_xattrs, "keep user.* extended attributes");
+  add_tree_options(command, arguments.tree_rules);
   command.add_option("--threads", options.threads, "worker threads (default: one a CPU)");
 }
 
@@ -99,6 +101,8 @@ void print_summary(const nlohmann::ordered_json& record, const std::string& outp
 void run_build(BuildArguments& arguments) {
   arguments.options.algorithm = parse_algorithm(arguments.digest);
   arguments.options.disk = !arguments.no_disk;
+  arguments.options.xattrs = parse_xattr_rule(arguments.tree_rules.xattrs);
+  arguments.options.labels = parse_label_mode(arguments.tree_rules.selinux);
   nlohmann::ordered_json record;
   {
     ProgressPrinter progress(arguments.quiet);

@@ -9,6 +9,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/progress.hpp"
+#include "cli/tree_rules.hpp"
 #include "store/core/digest_text.hpp"
 
 namespace sealroot {
@@ -18,6 +19,7 @@ namespace {
 struct DigestArguments {
   DigestOptions options;
   std::string digest = "sha512";
+  TreeRules tree_rules;
   bool plain = false;
   bool json = false;
   bool quiet = false;
@@ -28,6 +30,9 @@ nlohmann::ordered_json record_of(const DigestArguments& arguments, const DigestR
   nlohmann::ordered_json json;
   json["digest"] = arguments.digest + ":" + to_hex(result.image);
   json["form"] = arguments.plain ? "plain" : "boot";
+  json["xattrs"] = arguments.tree_rules.xattrs;
+  json["selinux_policy"] = nullptr;
+  if (result.selinux_policy) json["selinux_policy"] = *result.selinux_policy;
   json["size"] = result.image_size_bytes;
   json["source"] = {{"transport", source.transport}, {"reference", source.reference}};
   if (source.manifest_digest) json["source"]["manifest"] = source.manifest_digest->text();
@@ -39,6 +44,8 @@ void run_digest(DigestArguments& arguments) {
   DigestOptions& options = arguments.options;
   options.tree.algorithm = parse_algorithm(arguments.digest);
   options.boot_form = !arguments.plain;
+  options.tree.xattrs = parse_xattr_rule(arguments.tree_rules.xattrs);
+  options.tree.labels = parse_label_mode(arguments.tree_rules.selinux);
   std::optional<DigestResult> result;
   {
     ProgressPrinter progress(arguments.quiet);
@@ -68,10 +75,12 @@ void add_digest_command(CLI::App& app) {
   command->add_option("--digest", arguments->digest, "fs-verity algorithm")
       ->check(CLI::IsMember({"sha512", "sha256"}))
       ->capture_default_str();
-  command->add_flag("--plain", arguments->plain,
-                    "the tree as it is, with /boot and /sysroot,\ninstead of the form that build seals");
+  CLI::Option* const plain =
+      command->add_flag("--plain", arguments->plain,
+                        "the tree as it is, with /boot and /sysroot and\nwithout SELinux labels, instead of the form\n"
+                        "that build seals");
   command->add_option("--arch", tree.architecture, "platform of an OCI index (default: this\nhost's)");
-  command->add_flag("--keep-user-xattrs", tree.keep_user_xattrs, "keep user.* extended attributes");
+  add_tree_options(*command, arguments->tree_rules)->excludes(plain);
   command->add_option("--threads", tree.threads, "worker threads (default: one a CPU)");
   command->add_flag("--json", arguments->json, "print a record on stdout");
   command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");

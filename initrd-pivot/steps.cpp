@@ -136,7 +136,8 @@ void run_as_init(Kernel& kernel, const char* const* arguments, const char* const
   check_command_line(boot, config, "/proc/cmdline");
   // The initramfs of a distribution has a shell and obeys many tokens; none was added, so it may start. It calls the
   // command form once the root partition is mounted.
-  if (!config.handover.empty()) hand_over(boot, config.handover, arguments, environment);
+  const bool in_front = *arguments != nullptr && std::string_view(*arguments) == handover_name;
+  if (in_front && !config.handover.empty()) hand_over(boot, config.handover, arguments, environment);
   load_modules(boot);
   const Plan plan = make_plan(config);
   const Firmware firmware = read_firmware(kernel);

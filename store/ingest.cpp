@@ -21,10 +21,12 @@ class Ingest::Pipeline {
   Pipeline(const ObjectStore* store, Algorithm algorithm, unsigned threads)
       : store_(store), algorithm_(algorithm), queue_(threads) {}
 
-  ContentId begin(std::uint64_t size_bytes);
+  void keep(std::function<bool(std::string_view path)> wanted) { wanted_ = std::move(wanted); }
+  ContentId begin(std::uint64_t size_bytes, std::string_view path);
   void write(ByteView data);
   void end();
   std::vector<Digest> finish();
+  std::map<Digest, std::vector<std::uint8_t>> take_kept() { return std::move(kept_); }
 
  private:
   struct SmallContent {
@@ -35,6 +37,7 @@ class Ingest::Pipeline {
 
   bool is_large() const { return size_bytes_ > small_content_limit; }
   std::size_t room_in_buffer() const;
+  void start_keeping(std::string_view path);
   void submit_batch();
   void submit_segment();
   void store_batch(const std::uint8_t* buffer, const std::vector<SmallContent>& contents);
@@ -52,6 +55,11 @@ class Ingest::Pipeline {
   std::size_t batch_used_ = 0;
   std::vector<SmallContent> contents_;
 
+  std::function<bool(std::string_view path)> wanted_;
+  std::map<ContentId, std::vector<std::uint8_t>> keeping_;
+  std::map<Digest, std::vector<std::uint8_t>> kept_;
+  std::uint64_t kept_bytes_ = 0;
+
   std::shared_ptr<LargeContent> large_;
   WorkQueue::Buffer segment_;
   std::size_t segment_used_ = 0;
@@ -63,11 +71,20 @@ class Ingest::Pipeline {
   WorkQueue queue_;  ///< last: its threads use all of the above and are joined first
 };
 
-ContentId Ingest::Pipeline::begin(std::uint64_t size_bytes) {
+void Ingest::Pipeline::start_keeping(std::string_view path) {
+  constexpr std::uint64_t max_bytes_each = 16U << 20;
+  constexpr std::uint64_t max_bytes = 64U << 20;
+  if (!wanted_ || size_bytes_ > max_bytes_each || kept_bytes_ + size_bytes_ > max_bytes || !wanted_(path)) return;
+  kept_bytes_ += size_bytes_;
+  keeping_[id_].reserve(static_cast<std::size_t>(size_bytes_));
+}
+
+ContentId Ingest::Pipeline::begin(std::uint64_t size_bytes, std::string_view path) {
   assert(!open_);
   queue_.rethrow_error();
   size_bytes_ = size_bytes;
   written_bytes_ = 0;
+  start_keeping(path);
   {
     const std::lock_guard lock(results_mutex_);
     results_.emplace_back(algorithm_, ByteView(std::array<std::uint8_t, max_digest_size>{}));
@@ -91,6 +108,9 @@ void Ingest::Pipeline::write(ByteView data) {
       std::min<std::uint64_t>(data.size(), size_bytes_ - std::min(size_bytes_, written_bytes_))));
   const std::uint64_t offset = written_bytes_;
   written_bytes_ += data.size();
+  if (const auto kept = keeping_.find(id_); kept != keeping_.end()) {
+    kept->second.insert(kept->second.end(), wanted.begin(), wanted.end());
+  }
   if (!is_large()) {
     if (!wanted.empty()) std::memcpy(batch_.get() + batch_used_ + offset, wanted.data(), wanted.size());
     return;
@@ -165,6 +185,7 @@ std::vector<Digest> Ingest::Pipeline::finish() {
   queue_.rethrow_error();
   submit_batch();
   queue_.wait();
+  for (auto& [id, content] : keeping_) kept_.emplace(results_[id], std::move(content));
   return std::move(results_);
 }
 
@@ -176,9 +197,11 @@ Ingest::Ingest(const ObjectStore* store, Algorithm algorithm, unsigned threads)
 
 Ingest::~Ingest() = default;
 
-ContentId Ingest::begin(std::uint64_t size_bytes) { return pipeline_->begin(size_bytes); }
+void Ingest::keep(std::function<bool(std::string_view path)> wanted) { pipeline_->keep(std::move(wanted)); }
+ContentId Ingest::begin(std::uint64_t size_bytes, std::string_view path) { return pipeline_->begin(size_bytes, path); }
 void Ingest::write(ByteView data) { pipeline_->write(data); }
 void Ingest::end() { pipeline_->end(); }
 std::vector<Digest> Ingest::finish() { return pipeline_->finish(); }
+std::map<Digest, std::vector<std::uint8_t>> Ingest::take_kept() { return pipeline_->take_kept(); }
 
 }  // namespace sealroot

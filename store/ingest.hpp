@@ -9,7 +9,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "store/core/bytes.hpp"
@@ -31,10 +34,14 @@ class Ingest {
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
 
+  /// Contents whose path `wanted` accepts also stay in memory (16 MiB each, 64 MiB together; larger ones do not): for
+  /// those who have no store and still need some. Call before the first begin().
+  void keep(std::function<bool(std::string_view path)> wanted);
+
   /// Starts the next content; end() must follow before another begin(). Called from one thread.
   /// May throw the first error of a worker (disk full), as may write(), end() and finish(); after any error the rest
   /// is dropped and each of them throws it again.
-  ContentId begin(std::uint64_t size_bytes);
+  ContentId begin(std::uint64_t size_bytes, std::string_view path = {});
   /// The next bytes of it. Error{malformed} from end() if they don't add up to size_bytes.
   void write(ByteView data);
   void end();
@@ -42,6 +49,9 @@ class Ingest {
   /// Waits for all work and returns the digests by ContentId; rethrows the first error of a worker. Called once, at
   /// the end. Not durable yet: Repository::sync() is one syncfs for all.
   std::vector<Digest> finish();
+
+  /// What keep() chose; complete after finish().
+  std::map<Digest, std::vector<std::uint8_t>> take_kept();
 
  private:
   class Pipeline;

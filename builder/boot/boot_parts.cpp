@@ -106,6 +106,18 @@ std::string read_os_release(const TreeFiles& files) {
   throw Error(Fault::missing, "no os-release in the image: neither /etc/os-release nor /usr/lib/os-release");
 }
 
+std::string_view elf_architecture(ByteView program) {
+  constexpr std::size_t machine_offset = 18;  // e_machine, little endian
+  if (program.size() < 64 || as_text(program.first(6)) != std::string_view("\x7f"
+                                                                           "ELF\2\1",
+                                                                           6))
+    return {};
+  const unsigned machine = program[machine_offset] | unsigned{program[machine_offset + 1]} << 8;
+  if (machine == 62) return "amd64";
+  if (machine == 183) return "arm64";
+  return {};
+}
+
 std::string efi_suffix(const std::string& architecture) {
   if (architecture == "amd64") return "x64";
   if (architecture == "arm64") return "aa64";

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "builder/boot/tree_files.hpp"
 #include "store/core/fd.hpp"
@@ -38,6 +39,9 @@ std::optional<std::string> bzimage_version(ByteView kernel);
 
 /// /etc/os-release, else /usr/lib/os-release; throws Error{missing}.
 std::string read_os_release(const TreeFiles& files);
+
+/// OCI architecture of a 64-bit ELF program, empty if it is for none that we know or no program at all.
+std::string_view elf_architecture(ByteView program);
 
 /// EFI architecture suffix of file names (`x64`, `aa64`) for an OCI architecture (`amd64`, `arm64`).
 std::string efi_suffix(const std::string& architecture);

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "builder/boot/state_tree.hpp"
 
+#include <initializer_list>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "store/core/digest_text.hpp"
 
 namespace sealroot {
 
@@ -34,20 +39,43 @@ NodeId copy_subtree(const Tree& source, NodeId from, Tree& target) {
   return top;
 }
 
-}  // namespace
-
-Tree make_state_tree(const Tree& tree) {
-  Tree state;
+/// Makes what is missing of `path` and returns its last directory.
+NodeId make_directories(Tree& tree, std::initializer_list<std::string> path) {
   NodeId parent = root_node;
-  for (const char* name : {"state", "os", "default"}) {
-    const NodeId added = state.add(Node{});
-    state[parent].directory()->children.emplace(name, added);
+  for (const std::string& name : path) {
+    const auto known = tree[parent].directory()->children.find(name);
+    if (known != tree[parent].directory()->children.end()) {
+      parent = known->second;
+      continue;
+    }
+    const NodeId added = tree.add(Node{});
+    tree[parent].directory()->children.emplace(name, added);
     parent = added;
   }
-  const auto var = find(tree, "var");
-  const bool present = var && tree[*var].directory() != nullptr;
-  const NodeId copied = present ? copy_subtree(tree, *var, state) : state.add(Node{});
-  state[parent].directory()->children.emplace("var", copied);
+  return parent;
+}
+
+/// Gives `parent` a directory `path` with all that is below it in `tree`.
+void copy_directory(const Tree& tree, std::string_view path, Tree& state, NodeId parent) {
+  const auto source = find(tree, path);
+  const bool present = source && tree[*source].directory() != nullptr;
+  const NodeId copied = present ? copy_subtree(tree, *source, state) : state.add(Node{});
+  state[parent].directory()->children.emplace(path, copied);
+}
+
+}  // namespace
+
+Tree make_state_tree(const Tree& tree, const Digest& image, const std::string& etc) {
+  Tree state;
+  copy_directory(tree, "var", state, make_directories(state, {"state", "os", "default"}));
+  const std::string deployment = to_hex(image);
+  if (etc == "bind") {
+    copy_directory(tree, "etc", state, make_directories(state, {"state", "deploy", deployment}));
+    return state;
+  }
+  make_directories(state, {"state", "deploy", deployment, "etc", "work"});
+  const NodeId upper = make_directories(state, {"state", "deploy", deployment, "etc", "upper"});
+  if (const auto source = find(tree, "etc")) state[upper].metadata.xattrs = tree[*source].metadata.xattrs;
   return state;
 }
 

@@ -120,9 +120,7 @@ void add_repository(Layout& layout, const RootPartition& root) {
 void add_state(Layout& layout, const Digest& image) {
   const NodeId state = layout.directory(root_node, "state");
   const NodeId deployment = layout.directory(layout.directory(state, "deploy"), to_hex(image));
-  const NodeId etc = layout.directory(deployment, "etc");
-  layout.directory(etc, "upper");
-  layout.directory(etc, "work");
+  layout.directory(deployment, "etc");
   layout.add(deployment, "var", layout.node(0777, Symlink{"../../os/default/var"}));
   layout.directory(layout.directory(layout.directory(state, "os"), "default"), "var");
 }

@@ -4,7 +4,7 @@
 //
 //   /composefs (0700)  meta.json  objects/XX/REST  images/HEX -> ../objects/XX/REST
 //                      images/refs/NAME -> ../HEX
-//   /state/deploy/HEX  etc/{upper,work}  var -> ../../os/default/var
+//   /state/deploy/HEX  etc  var -> ../../os/default/var
 //   /state/os/default/var
 //   /lost+found (0700)
 #pragma once

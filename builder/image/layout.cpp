@@ -83,9 +83,10 @@ void size_directory(const Plan& plan, PlannedInode& inode) {
   inode.size = block_size * inode.block_count + inode.tail_size;
 }
 
-void size_content(PlannedInode& inode) {
-  if ((inode.mode & S_IFMT) == S_IFLNK) {
-    inode.tail_size = static_cast<std::uint32_t>(inode.size);  // see pad_link()
+/// V2 has all contents inline.
+void size_content(const Plan& plan, PlannedInode& inode) {
+  if (plan.format == ImageFormat::v2 || (inode.mode & S_IFMT) == S_IFLNK) {  // of links see pad_link()
+    inode.tail_size = static_cast<std::uint32_t>(inode.size);
     return;
   }
   inode.block_count = static_cast<std::uint32_t>(inode.size / block_size);
@@ -96,31 +97,18 @@ void size_content(PlannedInode& inode) {
   }
 }
 
-void size_chunks(PlannedInode& inode) {
+/// V2 has one chunk of the largest size. Without a digest it forgets that one.
+void size_chunks(const Plan& plan, PlannedInode& inode) {
+  if (plan.format == ImageFormat::v2) {
+    inode.chunk_bits = erofs::block_bits + erofs::chunk_format_blkbits_mask;
+    inode.tail_size = inode.has_digest ? sizeof(erofs::null_addr) : 0;
+    return;
+  }
   inode.chunk_bits = chunk_bits(inode.size);
   inode.tail_size = static_cast<std::uint32_t>(sizeof(erofs::null_addr) * chunk_count(inode.size));
 }
 
-/// V2 has all contents inline, and one chunk of the largest size. Without a digest it forgets that one.
-void size_data_v2(const Plan& plan, PlannedInode& inode) {
-  switch (inode.data) {
-    case Data::none:
-      break;
-    case Data::directory:
-      size_directory(plan, inode);
-      break;
-    case Data::bytes:
-      inode.tail_size = static_cast<std::uint32_t>(inode.size);
-      break;
-    case Data::chunks:
-      inode.chunk_bits = erofs::block_bits + erofs::chunk_format_blkbits_mask;
-      inode.tail_size = inode.has_digest ? sizeof(erofs::null_addr) : 0;
-      break;
-  }
-}
-
 void size_data(const Plan& plan, PlannedInode& inode) {
-  if (plan.format == ImageFormat::v2) return size_data_v2(plan, inode);
   switch (inode.data) {
     case Data::none:
       break;
@@ -128,10 +116,10 @@ void size_data(const Plan& plan, PlannedInode& inode) {
       size_directory(plan, inode);
       break;
     case Data::bytes:
-      size_content(inode);
+      size_content(plan, inode);
       break;
     case Data::chunks:
-      size_chunks(inode);
+      size_chunks(plan, inode);
       break;
   }
 }

@@ -21,8 +21,8 @@ Error bad(const std::string& reason) { return {Fault::malformed, reason}; }
 /// Takes the content of one file, piece by piece.
 class ContentSink {
  public:
-  ContentSink(RegularFile& file, Ingest& ingest) : file_(file), ingest_(ingest) {
-    if (file.size > max_inline_size) id_ = ingest.begin(file.size);
+  ContentSink(const std::string& path, RegularFile& file, Ingest& ingest) : file_(file), ingest_(ingest) {
+    if (file.size > max_inline_size) id_ = ingest.begin(file.size, path);
   }
 
   void write(ByteView data) {
@@ -81,7 +81,7 @@ class LayerReader {
     if (entry.type == TarEntry::Type::hard_link) {
       result.what = hard_link(entry);
     } else {
-      fill_node(entry, std::get<Node>(result.what), result.content);
+      fill_node(entry, result);
     }
     layer.entries.push_back(std::move(result));
   }
@@ -110,7 +110,8 @@ class LayerReader {
     });
   }
 
-  void fill_node(const TarEntry& entry, Node& node, std::optional<ContentId>& content) {
+  void fill_node(const TarEntry& entry, LayerEntry& result) {
+    Node& node = std::get<Node>(result.what);
     node.metadata = entry.metadata;
     switch (entry.type) {
       case TarEntry::Type::directory:
@@ -130,7 +131,7 @@ class LayerReader {
         break;
       default:
         node.content.emplace<RegularFile>().size = entry.size;
-        content = read_content(*node.regular());
+        result.content = read_content(result.path, *node.regular());
     }
   }
 
@@ -139,10 +140,10 @@ class LayerReader {
     return {entry.link_target};
   }
 
-  std::optional<ContentId> read_content(RegularFile& file) {
+  std::optional<ContentId> read_content(const std::string& path, RegularFile& file) {
     if (file.size > budget_.content_bytes) throw bad("files of more than 256 GiB together");
     budget_.content_bytes -= file.size;
-    ContentSink sink(file, ingest_);
+    ContentSink sink(path, file, ingest_);
     while (const std::optional<TarData> data = tar_.next_data()) {
       if (data->offset < sink.written()) throw bad("pieces of the sparse file overlap");
       fill_hole(sink, file, data->offset);

@@ -117,7 +117,7 @@ class DirectoryReader {
     if (const std::string* const first = first_name(info, path)) {
       entry.what = HardLink{*first};
     } else {
-      fill(file, info, std::get<Node>(entry.what), entry.content);
+      fill(file, info, entry);
     }
     layer.entries.push_back(std::move(entry));
   }
@@ -143,11 +143,12 @@ class DirectoryReader {
     return entry;
   }
 
-  void fill(const Fd& file, const struct stat& info, Node& node, std::optional<ContentId>& content) {
+  void fill(const Fd& file, const struct stat& info, LayerEntry& entry) {
+    Node& node = std::get<Node>(entry.what);
     switch (info.st_mode & S_IFMT) {
       case S_IFREG:
         node.content.emplace<RegularFile>().size = static_cast<std::uint64_t>(info.st_size);
-        content = read_content(file, info, *node.regular());
+        entry.content = read_content(file, info, entry.path, *node.regular());
         break;
       case S_IFLNK:
         node.content = Symlink{link_target(file)};
@@ -177,12 +178,13 @@ class DirectoryReader {
     return target;
   }
 
-  std::optional<ContentId> read_content(const Fd& path_only, const struct stat& before, RegularFile& node) {
+  std::optional<ContentId> read_content(const Fd& path_only, const struct stat& before, const std::string& path,
+                                        RegularFile& node) {
     // The very file that was looked at, not what has its name by now.
     const Fd file(::open(proc_path(path_only).c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) throw os_error("opening");
     std::optional<ContentId> id;
-    if (node.size > max_inline_size) id = ingest_.begin(node.size);
+    if (node.size > max_inline_size) id = ingest_.begin(node.size, path);
     for (std::uint64_t left = node.size; left > 0;) {
       const ssize_t got = ::read(file.get(), buffer_.data(), std::min<std::uint64_t>(buffer_.size(), left));
       if (got < 0 && errno == EINTR) continue;

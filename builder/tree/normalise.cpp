@@ -32,14 +32,25 @@ void empty_directory(Node& node, const Metadata& usr) {
 
 }  // namespace
 
-void normalise_tree(Tree& tree, const NormaliseOptions& options) {
+XattrRule parse_xattr_rule(std::string_view name) {
+  for (const XattrRule rule : {XattrRule::allowlist_only, XattrRule::keep_user_xattrs}) {
+    if (name == xattr_rule_name(rule)) return rule;
+  }
+  throw Error(Fault::usage, "--xattrs " + quoted(name) + ": not one of allowlist-only and keep-user-xattrs");
+}
+
+std::string_view xattr_rule_name(XattrRule rule) {
+  return rule == XattrRule::allowlist_only ? "allowlist-only" : "keep-user-xattrs";
+}
+
+void normalise_tree(Tree& tree, XattrRule xattrs) {
   const Metadata& usr = top_directory(tree, "usr").metadata;
   tree[root_node].metadata = usr;
   if (Node* const run = try_top_directory(tree, "run")) empty_directory(*run, usr);
   for (Node& node : tree.nodes) {
     std::erase_if(node.metadata.xattrs, [&](const auto& xattr) {
-      const bool kept =
-          xattr.first == "security.capability" || (options.keep_user_xattrs && xattr.first.starts_with("user."));
+      const bool kept = xattr.first == "security.capability" ||
+                        (xattrs == XattrRule::keep_user_xattrs && xattr.first.starts_with("user."));
       return !kept;
     });
   }

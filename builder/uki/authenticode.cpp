@@ -246,7 +246,7 @@ void verify_signature(ByteView der, const Sha256& digest, const Certificate& tru
   require(data != nullptr, "memory");
   if (PKCS7_verify(signature.get(), nullptr, store.get(), data.get(), nullptr, PKCS7_BINARY) != 1) {
     const std::string reason = take_openssl_reason();
-    throw untrusted("not made by " + trusted.subject() + " or a certificate it issued: " + reason);
+    throw untrusted("not made by " + quoted(trusted.subject()) + " or a certificate it issued: " + reason);
   }
 }
 

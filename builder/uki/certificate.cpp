@@ -105,7 +105,7 @@ std::string Certificate::subject() const {
   X509_NAME_print_ex(bio.get(), X509_get_subject_name(get()), 0, XN_FLAG_RFC2253);
   char* text = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &text);
-  return quoted(std::string_view(text, static_cast<std::size_t>(size)));
+  return {text, static_cast<std::size_t>(size)};
 }
 
 Bytes Certificate::der() const {
@@ -130,7 +130,7 @@ Signer Signer::load(const Fd& directory, const std::string& key_path, const std:
   if (certified == nullptr || EVP_PKEY_eq(key.get(), certified) != 1) {
     ERR_clear_error();
     throw Error(Fault::malformed, "key " + quoted(key_path) + " and certificate " + quoted(certificate_path) + " (" +
-                                      chain.front().subject() + ") don't belong together");
+                                      quoted(chain.front().subject()) + ") don't belong together");
   }
   return Signer(std::move(key), std::move(chain));
 }

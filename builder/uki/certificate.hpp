@@ -24,7 +24,7 @@ class Certificate {
   /// Takes ownership.
   explicit Certificate(x509_st* certificate);
   x509_st* get() const { return certificate_.get(); }
-  /// The subject on one printable line.
+  /// The subject as RFC 2253 writes it, control characters and all outside ASCII escaped; for messages see quoted().
   std::string subject() const;
   Bytes der() const;
 

@@ -189,10 +189,6 @@ UkiTemplate parse_template(std::string_view text, const std::string& name) {
   return result;
 }
 
-UkiTemplate load_template(const Fd& directory, const std::string& path) {
-  return parse_template(as_text(read_file(directory, path, max_file_size)), path);
-}
-
 std::string resolve_text(const Fd& directory, const std::string& value) {
   if (!value.starts_with('@')) return value;
   return std::string(as_text(read_file(directory, value.substr(1), max_file_size)));

@@ -37,9 +37,6 @@ struct UkiTemplate {
 ///           ukify's that is not served
 UkiTemplate parse_template(std::string_view text, const std::string& name);
 
-/// Template in a file.
-UkiTemplate load_template(const Fd& directory, const std::string& path);
-
 /// The text of a value: itself, or for `@FILE` the file's content.
 std::string resolve_text(const Fd& directory, const std::string& value);
 

@@ -42,13 +42,14 @@ def link(name, target, kind=tarfile.SYMTYPE):
     return info
 
 
-def write_image(folder, layers, layer_type=oci_layout.LAYER_TYPE, edit_manifest=lambda manifest: None):
+def write_image(folder, layers, layer_type=oci_layout.LAYER_TYPE, edit_manifest=lambda manifest: None,
+                architecture="amd64"):  # fmt: skip
     """An OCI layout at `folder` with one gzip layer for each tar; `edit_manifest` may spoil the manifest."""
     layout = oci_layout.Layout(folder)
     packed = [gzip.compress(layer, 1, mtime=0) for layer in layers]
     diff_ids = ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]
     config = layout.add_json(
-        {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}},
+        {"architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}},
         oci_layout.CONFIG_TYPE,
     )
     document = {

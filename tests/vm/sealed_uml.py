@@ -50,11 +50,16 @@ class SealedUmlTest(BootTest):
     @classmethod
     def setUpClass(cls):
         cls.product = product.load()
-        cls.sealed = cls.product.sealed()
+        cls.sealed = cls.use_build()
         cls.initrd = pe.section(cls.sealed.uki.read_bytes(), ".initrd")
         cls.config = cpio.last_file(cls.initrd, "sealroot.conf").decode()
         cls.digest_token = "composefs.digest=" + re.search("^digest=(.*)$", cls.config, re.MULTILINE).group(1)
         cls.image = object_path(cls.sealed.image_digest)
+
+    @classmethod
+    def use_build(cls):
+        """What the rows boot."""
+        return cls.product.sealed()
 
     def run_rows(self, rows):
         for row in rows:

@@ -185,6 +185,16 @@ class Surroundings(SealedUmlTest):
             Row("R13 persistent", self.with_upper_file, shown=(UP, "^SEALROOT-CHECK hostname=planted$")),
         ])  # fmt: skip
 
+    def test_etc_is_what_the_seal_says(self):
+        """Which file system /etc is, and whether it can be written to; the image's own files are there in each case."""
+        known = "^SEALROOT-CHECK hostname=sealroot-demo$"
+        self.run_rows([
+            Row("transient", shown=(UP, known, "^SEALROOT-CHECK mount:/etc=overlay rw,", "^SEALROOT-CHECK write:/etc=ok$"),
+                hidden=("FATAL",), config=("etc=transient",)),
+            Row("none", shown=(UP, known, "^SEALROOT-CHECK write:/etc=Read-only file system$"),
+                hidden=("FATAL", "SEALROOT-CHECK mount:/etc="), config=("etc=none",)),
+        ])  # fmt: skip
+
     def test_R14_upper_layer_cannot_point_at_other_files(self):
         def tamper(disk):
             path = self.with_upper_file(disk)

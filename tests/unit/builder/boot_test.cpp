@@ -4,6 +4,7 @@
 #include "builder/boot/tree_files.hpp"
 
 #include "builder/tree/dumpfile.hpp"
+#include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"
@@ -82,11 +83,23 @@ TEST_CASE("a file that is no kernel has no version") {
   CHECK(bzimage_version(header) == "6.12.9-x");
 }
 
-TEST_CASE("the first state is a copy of /var with its hard links") {
-  const Tree tree =
-      tree_of({"/var dir", "/var/a file text", "/var/b hard /var/a", "/var/lib dir", "/var/lib/c file x"});
-  const Tree state = make_state_tree(tree);
+TEST_CASE("the first state is a copy of /var with its hard links, and where /etc changes") {
+  Tree tree = tree_of({"/etc dir", "/etc/hosts file h", "/var dir", "/var/a file text", "/var/b hard /var/a",
+                       "/var/lib dir", "/var/lib/c file x"});
+  tree[*find(tree, "etc")].metadata = {.permissions = 0710, .xattrs = {{"security.selinux", "etc_t"}}};
+  const Digest image(Algorithm::sha256, ByteView(std::array<std::uint8_t, 32>{}));
+  const Tree state = make_state_tree(tree, image, "overlay");
   CHECK(find(state, "state/os/default/var/a") == find(state, "state/os/default/var/b"));
   CHECK(state[find(state, "state/os/default/var/lib/c").value()].regular()->inline_content == "x");
-  CHECK(find(make_state_tree(Tree{}), "state/os/default/var"));
+  const auto upper = find(state, "state/deploy/" + to_hex(image) + "/etc/upper");
+  REQUIRE(upper);
+  CHECK(state[*upper].metadata.permissions == 0755);  // what the pivot asks of it
+  CHECK(find(state, "state/deploy/" + to_hex(image) + "/etc/work"));
+  CHECK(state[*upper].metadata.xattrs == tree[*find(tree, "etc")].metadata.xattrs);
+  const Tree bound = make_state_tree(tree, image, "bind");
+  const std::string etc = "state/deploy/" + to_hex(image) + "/etc";
+  CHECK(bound[find(bound, etc + "/hosts").value()].regular()->inline_content == "h");
+  CHECK(bound[find(bound, etc).value()].metadata.permissions == 0710);
+  CHECK(!find(bound, etc + "/upper"));
+  CHECK(find(make_state_tree(Tree{}, image, "none"), "state/os/default/var"));
 }

@@ -8,6 +8,9 @@
 #include <cstdio>
 #include <random>
 
+#include "store/core/error.hpp"
+#include "tests/catch.hpp"
+
 namespace sealroot {
 namespace {
 
@@ -74,6 +77,20 @@ DiskSpec Fixture::spec() const {
 
 DiskLayout Fixture::write(const std::string& name, const DiskSpec& spec) const {
   return write_disk(spec, open_at(scratch.directory(), name, O_CREAT | O_EXCL | O_RDWR, 0644));
+}
+
+std::uint64_t Fixture::size_needed(const std::string& name, const DiskSpec& spec) const {
+  std::string message;
+  try {
+    write(name, spec);
+  } catch (const Error& error) {
+    CHECK(error.fault() == Fault::usage);
+    message = error.what();
+  }
+  INFO(message);
+  const std::string marker = "at least ";
+  REQUIRE(message.find(marker) != std::string::npos);
+  return std::stoull(message.substr(message.find(marker) + marker.size()));
 }
 
 std::string root_of(const std::string& disk, const DiskLayout& layout) {

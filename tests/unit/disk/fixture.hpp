@@ -34,6 +34,9 @@ class Fixture {
   /// Writes a disk to `name` in the scratch directory; the fixture's directory can be written by everybody.
   DiskLayout write(const std::string& name, const DiskSpec& spec) const;
 
+  /// Writes a disk that must be too small, and returns the size that the message says would do.
+  std::uint64_t size_needed(const std::string& name, const DiskSpec& spec) const;
+
   std::string path(const std::string& name) const { return (scratch.path() / name).string(); }
 
   Scratch scratch;

@@ -118,6 +118,14 @@ TEST_CASE("another initramfs starts once the command line is known to be the sig
   CHECK(kernel.count("mount ext4") == 0);
 }
 
+TEST_CASE("started as /init the pivot is the whole initramfs, whoever made that") {
+  FakeKernel kernel = FakeKernel::machine();
+  std::string& config = kernel.files["/sealroot.conf"];
+  config.replace(config.find("handover=none"), 13, "handover=/init");
+  CHECK(kernel.boot({"/init"}).how == "execute");
+  CHECK(kernel.called("execute /sbin/init"));
+}
+
 TEST_CASE("C5_another_initramfs_never_sees_a_token_that_was_appended") {
   for (const char* token : {"rd.break", "rd.shell", "systemd.debug_shell", "rd.systemd.unit=emergency.target"}) {
     FakeKernel kernel = FakeKernel::machine();

@@ -57,7 +57,7 @@ TEST_CASE("T6_only_allowed_xattrs_stay") {
   normalise_tree(tree);
   CHECK(tree[*find(tree, "f")].metadata.xattrs == Xattrs{{"security.capability", "v"}});
   Tree kept = system_tree(changes);
-  normalise_tree(kept, {.keep_user_xattrs = true});
+  normalise_tree(kept, XattrRule::keep_user_xattrs);
   CHECK(kept[*find(kept, "f")].metadata.xattrs ==
         Xattrs{{"security.capability", "v"}, {"user.a", "v"}, {"user.overlay.redirect", "v"}});
 }

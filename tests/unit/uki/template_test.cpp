@@ -68,6 +68,6 @@ TEST_CASE("values with @ are read from the file, command lines lose extra blanks
 TEST_CASE("a template is read from a file") {
   const Scratch scratch;
   write_new_file(scratch.directory(), "own.conf", as_bytes("[UKI]\nCmdline=own\n"));
-  CHECK(load_template(scratch.directory(), "./own.conf").cmdline == "own");
-  CHECK_THROWS_WITH(load_template(scratch.directory(), "./none.conf"), has_text("none.conf"));
+  CHECK(parse_template(resolve_text(scratch.directory(), "@./own.conf"), "own").cmdline == "own");
+  CHECK_THROWS_WITH(resolve_text(scratch.directory(), "@./none.conf"), has_text("none.conf"));
 }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "cli/tree_rules.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace sealroot {
+
+CLI::Option* add_tree_options(CLI::App& command, TreeRules& rules) {
+  command
+      .add_option("--xattrs", rules.xattrs, "allowlist-only: keep security.capability;\nkeep-user-xattrs: and user.*")
+      ->check(CLI::IsMember({"allowlist-only", "keep-user-xattrs"}))
+      ->type_name("RULE")
+      ->capture_default_str();
+  return command
+      .add_option("--selinux", rules.selinux,
+                  "auto: labels if the image has a policy;\nrequire: an image without one is an error;\noff: no labels")
+      ->check(CLI::IsMember({"auto", "off", "require"}))
+      ->type_name("MODE")
+      ->capture_default_str();
+}
+
+}  // namespace sealroot
