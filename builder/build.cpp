@@ -39,6 +39,7 @@ struct BootParts {
   BootFile boot_loader;
   Release release;
   NamedFiles initrd_files;
+  Bytes pivot;
   Bytes initrd;  // all of it but the sealed configuration, which names the image's digest
 };
 
@@ -70,9 +71,9 @@ KernelModules modules_of(const TreeFiles& files, const std::string& version) {
 }
 
 /// Compressed if the kernel's own configuration says that it can unpack that.
-Bytes minimal_initramfs(const TreeFiles& files, const std::string& version) {
+Bytes minimal_initramfs(const TreeFiles& files, const std::string& version, ByteView pivot) {
   const KernelModules modules = modules_of(files, version);
-  Bytes archive = make_minimal_initramfs(modules, embedded_pivot());
+  Bytes archive = make_minimal_initramfs(modules, pivot);
   auto config = modules.read("config");
   if (!config) config = files.try_read("/boot/config-" + version);
   return config && unpacks_zstd(as_text(*config)) ? compress_initramfs(archive) : archive;
@@ -81,21 +82,42 @@ Bytes minimal_initramfs(const TreeFiles& files, const std::string& version) {
 NamedFiles read_initrd_files(const BuildOptions& options, const UkiTemplate& uki) {
   NamedFiles files;
   for (const std::string& path : uki.initrd_paths) files.emplace_back("Initrd", read_file(working_directory(), path));
-  if (options.initrd != "minimal") files.emplace_back("--initrd", read_file(working_directory(), options.initrd));
+  if (options.initrd != "minimal" && options.initrd != "image") {
+    files.emplace_back("--initrd", read_file(working_directory(), options.initrd));
+  }
   return files;
 }
 
 Bytes make_initrd(const BuildOptions& options, const TreeFiles& files, const NamedFiles& initrd_files,
-                  const std::string& kernel_version) {
+                  const std::string& kernel_version, ByteView pivot) {
   Bytes initrd;
   const auto append = [&initrd](ByteView archive) {
     initrd.resize(round_up(initrd.size(), 4));  // the kernel looks for the next archive there
     initrd.insert(initrd.end(), archive.begin(), archive.end());
   };
   for (const auto& [name, content] : initrd_files) append(content);
-  if (options.initrd == "minimal") append(minimal_initramfs(files, kernel_version));
+  if (options.initrd == "minimal") append(minimal_initramfs(files, kernel_version, pivot));
+  if (options.initrd == "image") append(find_initramfs(files, kernel_version).content);
   initrd.resize(round_up(initrd.size(), 4));
   return initrd;
+}
+
+/// The program that checks the root: without one for the image's architecture nothing can be sealed.
+Bytes pivot_for(const BuildOptions& options, const std::string& architecture) {
+  if (options.pivot) {
+    Bytes program = read_file(working_directory(), *options.pivot);
+    if (elf_architecture(program) != architecture) {
+      throw Error(Fault::usage, "--pivot " + quoted(*options.pivot) + ": not a program for " + architecture);
+    }
+    return program;
+  }
+  if (architecture != embedded_architecture()) {
+    throw Error(Fault::usage, "architecture " + quoted(architecture) + ": this program's pivot is for " +
+                                  std::string(embedded_architecture()) +
+                                  "; give one built for that architecture with --pivot FILE");
+  }
+  const ByteView pivot = embedded_pivot();
+  return {pivot.begin(), pivot.end()};
 }
 
 BootParts collect_boot_parts(const BuildOptions& options, const Profile& profile, const SourceResult& source,
@@ -104,11 +126,6 @@ BootParts collect_boot_parts(const BuildOptions& options, const Profile& profile
   const std::string suffix = efi_suffix(source.info.config.architecture);
   if (profile.uki.efi_arch.value_or(suffix) != suffix) {
     throw Error(Fault::usage, "EFIArch=" + *profile.uki.efi_arch + " in the profile: the image is for " + suffix);
-  }
-  if (options.initrd == "minimal" && source.info.config.architecture != embedded_architecture()) {
-    throw Error(Fault::usage, "architecture " + quoted(source.info.config.architecture) +
-                                  ": this program's pivot is for " + std::string(embedded_architecture()) +
-                                  "; give an initramfs with --initrd FILE");
   }
   const auto host_file = [](const std::string& path) {
     return BootFile{"host:" + path, read_file(working_directory(), path)};
@@ -119,7 +136,8 @@ BootParts collect_boot_parts(const BuildOptions& options, const Profile& profile
   if (options.disk) parts.boot_loader = find_boot_loader(files, suffix);
   parts.release = make_release(options, profile.uki, source, files);
   parts.initrd_files = read_initrd_files(options, profile.uki);
-  parts.initrd = make_initrd(options, files, parts.initrd_files, parts.kernel.version);
+  parts.pivot = pivot_for(options, source.info.config.architecture);
+  parts.initrd = make_initrd(options, files, parts.initrd_files, parts.kernel.version, parts.pivot);
   return parts;
 }
 
@@ -141,8 +159,18 @@ std::vector<Digest> objects_of(const Tree& tree) {
 /// The command line to sign. It ends with `--`, behind which the kernel takes nothing for itself: whoever can append to
 /// the line (SMBIOS, boot-chain.md section 3) could otherwise lead the kernel past the initramfs and so past the pivot
 /// with `rdinit=/nowhere root=DISK`.
-std::string join_cmdline(const std::string& cmdline, const Digest& image) {
-  return (cmdline.empty() ? "" : cmdline + " ") + "composefs.digest=" + digest_token_value(image) + " --";
+std::string join_cmdline(const BuildOptions& options, const std::string& cmdline, const Digest& image) {
+  std::string line;
+  const auto add = [&line](const std::string& token) { line += token + " "; };
+  if (!cmdline.empty()) add(cmdline);
+  if (options.initrd != "minimal") {
+    // What the minimal initramfs finds out by itself: the first program, the root partition, and that state is written.
+    const std::string padded = " " + cmdline + " ";
+    add("rdinit=" + std::string(handover_pivot_path));
+    if (padded.find(" root=") == std::string::npos) add("root=PARTLABEL=root");
+    if (padded.find(" ro ") == std::string::npos && padded.find(" rw ") == std::string::npos) add("rw");
+  }
+  return line + "composefs.digest=" + digest_token_value(image) + " --";
 }
 
 /// What keeps gc off the image, below images/refs.
@@ -154,7 +182,8 @@ SealedConfig make_sealed_config(const BuildOptions& options, const std::string& 
           .allow = options.allow,
           .etc = options.etc,
           .var = options.var,
-          .on_failure = options.on_failure};
+          .on_failure = options.on_failure,
+          .handover = options.initrd == "minimal" ? "none" : "/init"};
 }
 
 /// Signs, and checks what came out with the certificate alone, as the firmware will.
@@ -171,9 +200,9 @@ UkiParts make_uki_parts(const BuildOptions& options, const Profile& profile, con
   uki.stub = parts.stub.content;
   uki.kernel = profile.uki.sign_kernel.value_or(false) ? sign_and_verify(parts.kernel.file.content, profile.signer)
                                                        : parts.kernel.file.content;
-  uki.cmdline = join_cmdline(profile.cmdline, image);
+  uki.cmdline = join_cmdline(options, profile.cmdline, image);
   uki.initrd = parts.initrd;
-  const Bytes config = make_sealed_config_cpio(make_sealed_config(options, uki.cmdline, image));
+  const Bytes config = make_sealed_config_cpio(make_sealed_config(options, uki.cmdline, image), parts.pivot);
   uki.initrd.insert(uki.initrd.end(), config.begin(), config.end());
   uki.os_release = parts.release.text;
   uki.uname = profile.uki.uname.value_or(parts.kernel.version);
@@ -301,6 +330,7 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
 
   BuildRecord record(options, source.info, parts.release, parts.kernel);
   if (names_file(options.uki_config)) record.add_input("--uki-config", as_bytes(profile.text));
+  if (options.pivot) record.add_input("--pivot", parts.pivot);
   for (const auto& [name, content] : parts.initrd_files) record.add_input(name, content);
   record.add_image(image, image_bytes.size(), policy);
   record.add_objects(output.directory(), repository.objects(), sealed.objects);

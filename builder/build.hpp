@@ -27,7 +27,8 @@ struct BuildOptions {
   Algorithm algorithm = Algorithm::sha512;
   std::string architecture;            // OCI name; empty: this host's
   std::string kernel;                  // see find_kernel()
-  std::string initrd = "minimal";      // or a file
+  std::string initrd = "minimal";      // or "image" (see find_initramfs()) or a file
+  std::optional<std::string> pivot;    // file; replaces the built-in one, for images of another architecture
   std::string uki_config = "default";  // profile name or file
   std::optional<std::string> cmdline;  // replaces the profile's Cmdline
   std::optional<std::string> key;      // PEM file; replaces the profile's

@@ -57,7 +57,8 @@ Json options_json(const BuildOptions& options, const SourceInfo& source, const R
             {"xattrs", xattr_rule_name(options.xattrs)},
             {"selinux", label_mode_name(options.labels)},
             {"kernel", names_file(options.kernel) ? "file" : kernel.version},
-            {"initrd", options.initrd == "minimal" ? "minimal" : "file"},
+            {"initrd", options.initrd == "minimal" || options.initrd == "image" ? options.initrd : "file"},
+            {"pivot", nullptr},
             {"uki-config", names_file(options.uki_config) ? "file" : options.uki_config},
             {"cmdline", nullptr},
             {"image-id", release.image_id},
@@ -69,6 +70,7 @@ Json options_json(const BuildOptions& options, const SourceInfo& source, const R
             {"unsigned", options.unsigned_uki},
             {"no-disk", !options.disk},
             {"disk-size", nullptr}};
+  if (options.pivot) json["pivot"] = "file";
   if (options.cmdline) json["cmdline"] = *options.cmdline;
   if (options.disk_size != 0) json["disk-size"] = options.disk_size;
   return json;

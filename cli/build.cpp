@@ -47,7 +47,11 @@ void add_input_options(CLI::App& command, BuildArguments& arguments) {
 void add_boot_options(CLI::App& command, BuildArguments& arguments) {
   BuildOptions& options = arguments.options;
   command.add_option("--kernel", options.kernel, "version to take from the image, or a file\nif it contains '/'");
-  command.add_option("--initrd", options.initrd, "minimal, or an initramfs file")->capture_default_str();
+  command
+      .add_option("--initrd", options.initrd,
+                  "minimal; image: the one for that kernel in\nthe image, made with the dracut module; or\na file")
+      ->capture_default_str();
+  command.add_option("--pivot", options.pivot, "pivot program for another architecture")->type_name("FILE");
   command.add_option("--uki-config", options.uki_config, "profile of ukify-templates, or a file\nif it contains '/'")
       ->capture_default_str();
   command.add_option("--cmdline", options.cmdline, "kernel command line instead of the\nprofile's");

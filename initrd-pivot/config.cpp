@@ -49,9 +49,19 @@ bool set_on_failure(Config& config, std::string_view value) {
   return value == "poweroff" || value == "reboot";
 }
 
+bool is_program_path(std::string_view value) {
+  return value.size() > 1 && value.size() < 256 && value.front() == '/';
+}
+
 bool set_init(Config& config, std::string_view value) {
   config.init = value;
-  return value.size() > 1 && value.size() < 256 && value.front() == '/';
+  return is_program_path(value);
+}
+
+bool set_handover(Config& config, std::string_view value) {
+  if (value == "none") return true;
+  config.handover = value;
+  return is_program_path(value);
 }
 
 bool set_version(Config&, std::string_view value) { return value == "1"; }
@@ -62,14 +72,15 @@ struct Key {
   bool repeatable;
 };
 
-constexpr std::array<Key, 8> keys{{{"version", set_version, false},
+constexpr std::array<Key, 9> keys{{{"version", set_version, false},
                                    {"digest", set_digest, false},
                                    {"cmdline", set_command_line, false},
                                    {"allow", set_allow, true},
                                    {"etc", set_etc, false},
                                    {"var", set_var, false},
                                    {"on-failure", set_on_failure, false},
-                                   {"init", set_init, false}}};
+                                   {"init", set_init, false},
+                                   {"handover", set_handover, false}}};
 
 std::optional<Reason> parse_line(std::string_view line, Config& config, std::array<bool, keys.size()>& seen) {
   const std::size_t equals = std::min(line.find('='), line.size());

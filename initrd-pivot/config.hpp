@@ -9,6 +9,8 @@
 //   var=bind|transient|none
 //   on-failure=reboot|poweroff
 //   init=/sbin/init
+//   handover=none|/init           what the pivot starts when the kernel started it as /sealroot-init: the first program
+//                                 of an initramfs that is not ours
 //
 // One key=value a line, each key but `allow` exactly once, in any order, each line with its newline. Anything else is
 // refused: the writer is our own builder, so a surprise means that it is not the file the builder wrote.
@@ -25,6 +27,9 @@
 namespace sealroot {
 
 enum class StateMode { overlay, transient, bind, none };
+
+/// The name that makes the pivot hand over; the builder puts it there and has the kernel start it.
+inline constexpr std::string_view handover_name = "/sealroot-init";
 
 std::string_view state_mode_name(StateMode mode);
 
@@ -45,6 +50,7 @@ struct Config {
   StateMode var = StateMode::none;
   bool power_off = false;
   std::string_view init;
+  std::string_view handover;  // empty: none
 };
 
 /// Reads `text` into `config`; returns why it is refused, nullopt if it is good.

@@ -76,6 +76,7 @@ void Boot::fail(Code code, std::initializer_list<std::string_view> reason) {
   // partition, and not the root partition itself. A handful is more than was ever stacked there.
   const Path target{sysroot};
   for (int i = 0; clear_sysroot && i < 16 && kernel.unmount(target.c_str()) >= 0; ++i) continue;
+  while (restart) kernel.restart(power_off);
   for (;;) kernel.exit(static_cast<int>(code));
 }
 

@@ -28,9 +28,10 @@ struct Boot {
   Kernel& kernel;
   Log log;
   bool first_process = false;  // PID 1: must never end
-  bool power_off = false;      // PID 1: power off in place of the reboot
+  bool power_off = false;      // power off in place of the reboot
   std::string_view sysroot = "/sysroot";
   bool clear_sysroot = false;  // command form: a refusal unmounts all that is on `sysroot`
+  bool restart = false;        // command form: a refusal ends the machine as if it were PID 1
 
   /// Reports the refusal and ends the program the way the sealed config wants it.
   [[noreturn]] void fail(Code code, std::initializer_list<std::string_view> reason);

@@ -27,6 +27,16 @@ long mount_at(Kernel& kernel, const char* source, const char* path, const char* 
   return kernel.mount(source, path, type, flags, options);
 }
 
+[[noreturn]] void become(Boot& boot, std::string_view init, const char* const* arguments,
+                         const char* const* environment) {
+  const Path program{init};
+  std::array<const char*, 64> forwarded{program.c_str()};
+  for (std::size_t i = 1; i + 1 < forwarded.size() && arguments[i - 1] != nullptr && arguments[i] != nullptr; ++i) {
+    forwarded[i] = arguments[i];
+  }
+  boot.fail(Code::overlay, {"init ", init}, boot.kernel.execute(program.c_str(), forwarded.data(), environment));
+}
+
 }  // namespace
 
 void mount_kernel_file_systems(Boot& boot) {
@@ -35,6 +45,13 @@ void mount_kernel_file_systems(Boot& boot) {
     // Busy: the kernel mounted /dev itself (CONFIG_DEVTMPFS_MOUNT).
     if (result < 0 && result != -EBUSY) boot.fail(Code::sealed_config, {"mounting ", each.path}, result);
   }
+}
+
+void hand_over(Boot& boot, std::string_view program, const char* const* arguments, const char* const* environment) {
+  for (auto each = kernel_file_systems.rbegin(); each != kernel_file_systems.rend(); ++each) {
+    boot.kernel.unmount(each->path);
+  }
+  become(boot, program, arguments, environment);
 }
 
 void mount_root_partition(Boot& boot, const Plan& plan, const char* device) {
@@ -62,12 +79,7 @@ void switch_root(Boot& boot, int new_root, std::string_view init, const char* co
   if (const long result = kernel.change_root(new_root); result < 0) {
     boot.fail(Code::overlay, {"entering the new root"}, result);
   }
-  const Path program{init};
-  std::array<const char*, 64> forwarded{program.c_str()};
-  for (std::size_t i = 1; i + 1 < forwarded.size() && arguments[i - 1] != nullptr && arguments[i] != nullptr; ++i) {
-    forwarded[i] = arguments[i];
-  }
-  boot.fail(Code::overlay, {"init ", init}, kernel.execute(program.c_str(), forwarded.data(), environment));
+  become(boot, init, arguments, environment);
 }
 
 }  // namespace sealroot

@@ -10,6 +10,11 @@ namespace sealroot {
 /// Mounts /proc, /sys and /dev of the initramfs, making the directories if the initramfs has none.
 void mount_kernel_file_systems(Boot& boot);
 
+/// Executes the initramfs's own first program with the kernel's own arguments and environment, in the initramfs as the
+/// kernel left it.
+[[noreturn]] void hand_over(Boot& boot, std::string_view program, const char* const* arguments,
+                            const char* const* environment);
+
 /// Mounts the root partition on boot.sysroot: ext4 or btrfs, the file systems with fs-verity.
 void mount_root_partition(Boot& boot, const Plan& plan, const char* device);
 

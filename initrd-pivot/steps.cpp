@@ -19,7 +19,7 @@ namespace sealroot {
 namespace {
 
 constexpr std::string_view usage =
-    "Usage: sealroot-pivot --sysroot DIR\n"
+    "Usage: sealroot-pivot [--restart] --sysroot DIR\n"
     "       sealroot-pivot --dry-run [--sysroot DIR] [--config FILE] [--cmdline FILE]\n"
     "\n"
     "Verifies the image named by /sealroot.conf and mounts it as the new root over\n"
@@ -27,6 +27,8 @@ constexpr std::string_view usage =
     "/sysroot. As PID 1 it is a whole initramfs and takes no options.\n"
     "\n"
     "  --sysroot DIR   where the root partition is mounted (for --dry-run: /sysroot)\n"
+    "  --restart       if the root is refused, restart the machine (or power off, as\n"
+    "                  the config says) in place of an exit status\n"
     "  --dry-run       check config and command line, print the mount plan, change\n"
     "                  nothing\n"
     "  --config FILE   dry run: config to read (default /sealroot.conf)\n"
@@ -65,6 +67,7 @@ void check_command_line(Boot& boot, const Config& config, const char* path) {
 
 struct Options {
   bool dry_run = false;
+  bool restart = false;
   bool help = false;
   bool version = false;
   const char* sysroot = nullptr;
@@ -88,6 +91,7 @@ Options parse_options(Kernel& kernel, const char* const* arguments) {
                          : argument == "--cmdline" ? &options.command_line
                                                    : nullptr;
     bool* flag = argument == "--dry-run"   ? &options.dry_run
+                 : argument == "--restart" ? &options.restart
                  : argument == "--help"    ? &options.help
                  : argument == "--version" ? &options.version
                                            : nullptr;
@@ -109,6 +113,7 @@ void check_options(Kernel& kernel, const Options& options) {
   if (!options.dry_run && options.config != nullptr) fail_usage(kernel, "only with --dry-run: ", "--config");
   if (!options.dry_run && options.command_line != nullptr) fail_usage(kernel, "only with --dry-run: ", "--cmdline");
   if (!options.dry_run && options.sysroot == nullptr) fail_usage(kernel, "nothing to do: ", "--sysroot missing");
+  if (options.dry_run && options.restart) fail_usage(kernel, "not with --dry-run: ", "--restart");
   if (options.sysroot == nullptr) return;
   const std::string_view sysroot(options.sysroot);
   if (!sysroot.starts_with('/') || sysroot == "/" || sysroot.size() > 100) {
@@ -129,6 +134,10 @@ void run_as_init(Kernel& kernel, const char* const* arguments, const char* const
   boot.log.open_console();
   const Config config = read_config(boot, "/sealroot.conf");
   check_command_line(boot, config, "/proc/cmdline");
+  // The initramfs of a distribution has a shell and obeys many tokens; none was added, so it may start. It calls the
+  // command form once the root partition is mounted.
+  const bool in_front = *arguments != nullptr && std::string_view(*arguments) == handover_name;
+  if (in_front && !config.handover.empty()) hand_over(boot, config.handover, arguments, environment);
   load_modules(boot);
   const Plan plan = make_plan(config);
   const Firmware firmware = read_firmware(kernel);
@@ -148,6 +157,7 @@ void run_as_command(Kernel& kernel, const char* const* arguments) {
   if (options.sysroot != nullptr) boot.sysroot = options.sysroot;
   boot.log.open_standard_error(!options.dry_run);
   boot.clear_sysroot = !options.dry_run;
+  boot.restart = options.restart;
   const Config config = read_config(boot, options.config != nullptr ? options.config : "/sealroot.conf");
   check_command_line(boot, config, options.command_line != nullptr ? options.command_line : "/proc/cmdline");
   const Plan plan = make_plan(config);

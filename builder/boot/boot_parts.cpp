@@ -88,12 +88,34 @@ Kernel find_kernel(const TreeFiles& files, const std::string& wanted) {
   return {{"image:" + chosen->second, std::move(*content)}, chosen->first};
 }
 
+BootFile find_initramfs(const TreeFiles& files, const std::string& kernel_version) {
+  const std::string usual = "/usr/lib/modules/" + kernel_version + "/initramfs.img";
+  for (const std::string& path :
+       {usual, "/boot/initrd.img-" + kernel_version, "/boot/initramfs-" + kernel_version + ".img"}) {
+    if (auto content = files.try_read(path)) return {"image:" + path, std::move(*content)};
+  }
+  throw Error(Fault::missing, "no initramfs in the image for kernel " + quoted(kernel_version) + ": " + usual +
+                                  " is where dracut or initramfs-tools should put it");
+}
+
 std::string read_os_release(const TreeFiles& files) {
   constexpr std::uint64_t limit_bytes = 1U << 16;
   for (const char* path : {"/etc/os-release", "/usr/lib/os-release"}) {
     if (const auto content = files.try_read(path, limit_bytes)) return std::string(as_text(*content));
   }
   throw Error(Fault::missing, "no os-release in the image: neither /etc/os-release nor /usr/lib/os-release");
+}
+
+std::string_view elf_architecture(ByteView program) {
+  constexpr std::size_t machine_offset = 18;  // e_machine, little endian
+  if (program.size() < 64 || as_text(program.first(6)) != std::string_view("\x7f"
+                                                                           "ELF\2\1",
+                                                                           6))
+    return {};
+  const unsigned machine = program[machine_offset] | unsigned{program[machine_offset + 1]} << 8;
+  if (machine == 62) return "amd64";
+  if (machine == 183) return "arm64";
+  return {};
 }
 
 std::string efi_suffix(const std::string& architecture) {

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "builder/boot/tree_files.hpp"
 #include "store/core/fd.hpp"
@@ -28,12 +29,19 @@ struct Kernel {
 ///   throws   Error{missing}: no kernel in the image; Error{malformed}: several, and none was chosen
 Kernel find_kernel(const TreeFiles& files, const std::string& wanted);
 
+/// The initramfs that the image brings along for a kernel: /usr/lib/modules/VERSION/initramfs.img (bootc's place), else
+/// /boot/initrd.img-VERSION or /boot/initramfs-VERSION.img; throws Error{missing}.
+BootFile find_initramfs(const TreeFiles& files, const std::string& kernel_version);
+
 /// The release string in a bzImage, up to its first blank; nullopt if the file has none.
 /// Source: linux/Documentation/arch/x86/boot.rst, field kernel_version
 std::optional<std::string> bzimage_version(ByteView kernel);
 
 /// /etc/os-release, else /usr/lib/os-release; throws Error{missing}.
 std::string read_os_release(const TreeFiles& files);
+
+/// OCI architecture of a 64-bit ELF program, empty if it is for none that we know or no program at all.
+std::string_view elf_architecture(ByteView program);
 
 /// EFI architecture suffix of file names (`x64`, `aa64`) for an OCI architecture (`amd64`, `arm64`).
 std::string efi_suffix(const std::string& architecture);

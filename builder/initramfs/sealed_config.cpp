@@ -22,8 +22,8 @@ constexpr std::size_t max_allowed = 64;
 constexpr std::size_t max_init = 255;
 constexpr std::size_t max_text = 64 * 1024;
 
-constexpr std::array<std::string_view, 8> known_keys = {"version", "digest", "cmdline",    "allow",
-                                                        "etc",     "var",    "on-failure", "init"};
+constexpr std::array<std::string_view, 9> known_keys = {"version", "digest",     "cmdline", "allow",   "etc",
+                                                        "var",     "on-failure", "init",    "handover"};
 
 Error bad(std::string_view key, std::string_view value, const std::string& reason) {
   return {Fault::usage, "sealed configuration: " + std::string(key) + " " + quoted(value) + ": " + reason};
@@ -47,6 +47,13 @@ void check_token(std::string_view key, std::string_view value) {
   }
 }
 
+void check_program(std::string_view key, std::string_view value) {
+  check_token(key, value);
+  if (value.front() != '/' || value.size() < 2 || value.size() > max_init) {
+    throw bad(key, value, "not an absolute path of 2 to 255 bytes");
+  }
+}
+
 void check_cmdline(const SealedConfig& config) {
   if (config.cmdline.size() > max_cmdline) throw bad("cmdline", config.cmdline, "longer than the kernel's 2047 bytes");
   if (has_control(config.cmdline)) throw bad("cmdline", config.cmdline, "holds a control character");
@@ -58,6 +65,9 @@ void check_cmdline(const SealedConfig& config) {
   while (!rest.empty()) {
     const std::string_view token = rest.substr(0, rest.find(' '));
     rest.remove_prefix(std::min(token.size() + 1, rest.size()));
+    if (token.starts_with("rdinit=") && token.substr(7) != handover_pivot_path) {
+      throw bad("cmdline", token, "would start another program than the pivot");
+    }
     if (!token.starts_with("composefs")) continue;
     ++digests;
     if (token != std::string(digest_key) + digest_token_value(config.digest)) {
@@ -78,10 +88,8 @@ void check(const SealedConfig& config) {
   check_choice("etc", config.etc, {"overlay", "transient", "bind", "none"});
   check_choice("var", config.var, {"bind", "transient", "none"});
   check_choice("on-failure", config.on_failure, {"reboot", "poweroff"});
-  check_token("init", config.init);
-  if (config.init.front() != '/' || config.init.size() < 2 || config.init.size() > max_init) {
-    throw bad("init", config.init, "not an absolute path of 2 to 255 bytes");
-  }
+  check_program("init", config.init);
+  if (config.handover != "none") check_program("handover", config.handover);
 }
 
 }  // namespace
@@ -99,6 +107,7 @@ std::string sealed_config_text(const SealedConfig& config) {
   add("var", config.var);
   add("on-failure", config.on_failure);
   add("init", config.init);
+  add("handover", config.handover);
   return text;
 }
 
@@ -138,6 +147,7 @@ SealedConfig parse_sealed_config(std::string_view text) {
   config.var = value("var");
   config.on_failure = value("on-failure");
   config.init = value("init");
+  config.handover = value("handover");
   try {
     check(config);
   } catch (const Error& error) {
@@ -146,10 +156,11 @@ SealedConfig parse_sealed_config(std::string_view text) {
   return config;
 }
 
-Bytes make_sealed_config_cpio(const SealedConfig& config) {
+Bytes make_sealed_config_cpio(const SealedConfig& config, ByteView pivot) {
   CpioWriter archive;
   const std::string text = sealed_config_text(config);
   archive.add_file(sealed_config_path, as_bytes(text), 0444);
+  if (config.handover != "none") archive.add_file(handover_pivot_path.substr(1), pivot, 0555);
   return archive.finish();
 }
 

@@ -9,6 +9,7 @@
 //   var=bind|transient|none
 //   on-failure=reboot|poweroff
 //   init=/sbin/init
+//   handover=none|/init        first program of an initramfs that is not ours, see make_sealed_config_cpio()
 #pragma once
 
 #include <string>
@@ -28,6 +29,7 @@ struct SealedConfig {
   std::string var = "bind";
   std::string on_failure = "reboot";
   std::string init = "/sbin/init";
+  std::string handover = "none";
 };
 
 /// The text of /sealroot.conf.
@@ -42,8 +44,13 @@ SealedConfig parse_sealed_config(std::string_view text);
 /// Where it stands in the initramfs.
 inline constexpr std::string_view sealed_config_path = "sealroot.conf";
 
-/// An archive of its own with just this file, a multiple of 4 bytes long. It goes last into .initrd, so that no file of
-/// an archive before it, which may come from a template, replaces it.
-Bytes make_sealed_config_cpio(const SealedConfig& config);
+/// Where the pivot stands in an initramfs that is not ours. The kernel starts it in place of /init: it checks the
+/// command line before any program that would obey it, then hands over. The command form is called by the initramfs
+/// later.
+inline constexpr std::string_view handover_pivot_path = "/sealroot-init";
+
+/// An archive of its own with just this file and, with a handover, the pivot, a multiple of 4 bytes long. It goes last
+/// into .initrd, so that no file of an archive before it, which may come from a template, replaces it.
+Bytes make_sealed_config_cpio(const SealedConfig& config, ByteView pivot);
 
 }  // namespace sealroot

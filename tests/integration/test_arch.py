@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 """`--arch`: systems for another architecture than that of the build host.
 
-The pivot inside the program is for one architecture, so an initramfs has to be given; kernel, stub and boot loader have
-to be in the container image. Here they are this host's stub with another machine type in its header: nothing runs it.
+The pivot inside the program is for one architecture, so another has to be given; kernel, stub and boot loader have to be
+in the container image. Here they are this host's stub with another machine type in its header: nothing runs it.
 """
 
 import json
@@ -45,6 +45,8 @@ class OtherArchitecture(unittest.TestCase):
         self.scratch = Path(scratch.name)
         self.initrd = self.scratch / "initrd"
         self.initrd.write_bytes(b"an initramfs for arm64")
+        self.pivot = self.scratch / "pivot"
+        self.pivot.write_bytes(b"\x7fELF\x02\x01".ljust(18, b"\0") + (183).to_bytes(2, "little") + bytes(44))
 
     def write_image(self, *parts):
         """A container image for arm64 with a kernel and those of stub and boot loader that are named."""
@@ -70,23 +72,25 @@ class OtherArchitecture(unittest.TestCase):
         self.assertIn(text, result.stderr)
         self.assertFalse((self.scratch / "out").exists())
 
-    def test_needs_an_initramfs_of_that_architecture(self):
+    def test_needs_a_pivot_of_that_architecture(self):
         self.write_image("stub", "loader")
-        self.assert_refused(self.build(), 2, "give an initramfs with --initrd FILE")
+        self.assert_refused(self.build("--initrd", self.initrd), 2, "give one built for that architecture with --pivot")
+        self.pivot.write_bytes(Path(SEALROOT).read_bytes())
+        self.assert_refused(self.build("--pivot", self.pivot), 2, "not a program for arm64")
 
     def test_needs_stub_and_boot_loader_of_that_architecture(self):
         for parts, missing in ((("loader",), "linuxaa64.efi.stub"), (("stub",), "systemd-bootaa64.efi")):
             with self.subTest(missing):
                 self.write_image(*parts)
-                self.assert_refused(self.build("--initrd", self.initrd), 1, missing)
+                self.assert_refused(self.build("--initrd", self.initrd, "--pivot", self.pivot), 1, missing)
 
     def test_image_for_another_architecture_is_refused(self):
         write_image(self.scratch / "image", [tar_bytes(base_entries())])
-        self.assert_refused(self.build("--initrd", self.initrd), 1, "wanted is linux/arm64")
+        self.assert_refused(self.build("--initrd", self.initrd, "--pivot", self.pivot), 1, "wanted is linux/arm64")
 
     def test_gives_uki_and_disk_of_that_architecture(self):
         self.write_image("stub", "loader")
-        result = self.build("--initrd", self.initrd, "--json")
+        result = self.build("--initrd", self.initrd, "--pivot", self.pivot, "--json")
         self.assertEqual(0, result.returncode, result.stderr)
         record = json.loads(result.stdout)
         uki = (self.scratch / "out" / record["uki"]["file"]).read_bytes()

@@ -149,6 +149,12 @@ class Disk:
         self._remove_if_there(path)
         self.debugfs(f'ln "{target}" "{path}"')
 
+    def overwrite_root(self, offset, data):
+        """Writes into the root partition itself, `offset` bytes from its start."""
+        with self.path.open("r+b") as file:
+            file.seek(self._root_offset + offset)
+            file.write(data)
+
     def write_partition(self, kind, content):
         """Puts the file `content` in the place of a partition's bytes."""
         partition = self.partitions[kind]

@@ -60,13 +60,13 @@ def on_this_system(program, scratch, script, disk):
     )
 
 
-def direct(kernel, initrd, command_line, disk, nvme=False):
+def direct(kernel, initrd, command_line, disk, nvme=False, memory=512):
     """QEMU that starts `kernel` itself, no firmware. Debian's kernel has the driver of NVMe disks built in."""
     drive = f"file={disk},format=raw,snapshot=on,"
     drive = ("-drive", drive + "if=none,id=disk", "-device", "nvme,drive=disk,serial=1") if nvme else (
         "-drive", drive + "if=virtio")  # fmt: skip
     return Machine(
-        command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", "512", "-kernel", str(kernel), "-initrd", str(initrd),
+        command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", str(memory), "-kernel", str(kernel), "-initrd", str(initrd),
                  "-append", command_line, *drive),  # fmt: skip
         timeout_seconds=40,
     )

@@ -28,8 +28,8 @@ TEST_CASE("the sealed configuration is written in its fixed order") {
   CHECK(sealed_config_text(config) ==
         "version=1\ndigest=" + token + "\ncmdline=rw composefs.digest=" + token +
             " panic=10\nallow=a=1\nallow=b\netc=transient\nvar=none\non-failure=poweroff\n"
-            "init=/usr/lib/systemd/systemd\n");
-  CHECK_THAT(sealed_config_text(sample()), has_text("etc=overlay\nvar=bind\non-failure=reboot\ninit=/sbin/init\n"));
+            "init=/usr/lib/systemd/systemd\nhandover=none\n");
+  CHECK_THAT(sealed_config_text(sample()), has_text("etc=overlay\nvar=bind\non-failure=reboot\ninit=/sbin/init\nhandover=none\n"));
 }
 
 TEST_CASE("C3_no configuration is made for a command line without exactly one digest, the right one") {
@@ -51,6 +51,10 @@ TEST_CASE("values that would break or weaken the configuration are refused") {
   SECTION("line break") {
     config.cmdline += "\netc=none";
     refuse("holds a control character");
+  }
+  SECTION("another first program") {
+    config.cmdline += " rdinit=/bin/sh";
+    refuse("would start another program than the pivot");
   }
   SECTION("too long") {
     config.cmdline += " " + std::string(2000, 'x');
@@ -96,7 +100,7 @@ TEST_CASE("values that would break or weaken the configuration are refused") {
 
 TEST_CASE("the configuration's archive can follow another one") {
   const Scratch scratch;
-  const Bytes archive = make_sealed_config_cpio(sample());
+  const Bytes archive = make_sealed_config_cpio(sample(), {});
   CHECK(archive.size() % 4 == 0);
   write_new_file(scratch.directory(), "c.cpio", archive);
   CHECK(output_of(scratch, "cpio -i --to-stdout --quiet sealroot.conf <c.cpio") == sealed_config_text(sample()));

@@ -106,6 +106,37 @@ TEST_CASE("init gets the kernel's own arguments, and the pivot obeys none of the
   CHECK_FALSE(kernel.called("open /evil"));
 }
 
+TEST_CASE("another initramfs starts once the command line is known to be the signed one") {
+  FakeKernel kernel = FakeKernel::machine();
+  std::string& config = kernel.files["/sealroot.conf"];
+  config.replace(config.find("handover=none"), 13, "handover=/init");
+  kernel.files["/modules.load"] = "/lib/a.ko\n";
+  CHECK(kernel.boot({"/sealroot-init", "splash"}).how == "execute");
+  CHECK(kernel.arguments == std::vector<std::string>{"/init", "splash"});
+  for (const char* path : {"/sys", "/proc", "/dev"}) CHECK(kernel.called(std::string("unmount ") + path));
+  CHECK(kernel.count("module") == 0);
+  CHECK(kernel.count("mount ext4") == 0);
+}
+
+TEST_CASE("started as /init the pivot is the whole initramfs, whoever made that") {
+  FakeKernel kernel = FakeKernel::machine();
+  std::string& config = kernel.files["/sealroot.conf"];
+  config.replace(config.find("handover=none"), 13, "handover=/init");
+  CHECK(kernel.boot({"/init"}).how == "execute");
+  CHECK(kernel.called("execute /sbin/init"));
+}
+
+TEST_CASE("C5_another_initramfs_never_sees_a_token_that_was_appended") {
+  for (const char* token : {"rd.break", "rd.shell", "systemd.debug_shell", "rd.systemd.unit=emergency.target"}) {
+    FakeKernel kernel = FakeKernel::machine();
+    std::string& config = kernel.files["/sealroot.conf"];
+    config.replace(config.find("handover=none"), 13, "handover=/init");
+    kernel.files["/proc/cmdline"] = good_line + " " + token + "\n";
+    CHECK(kernel.boot({"/sealroot-init"}).how == "reboot");
+    CHECK_THAT(kernel.console, has_text(std::string("token refused: ") + token));
+  }
+}
+
 TEST_CASE("modules are loaded in the order of the list") {
   FakeKernel kernel = FakeKernel::machine();
   kernel.files["/modules.load"] = "/lib/a.ko\n-/lib/b.ko\n/lib/c.ko\n-/lib/missing.ko\n";

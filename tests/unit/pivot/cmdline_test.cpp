@@ -14,7 +14,7 @@ const std::string other_hex = "cd" + std::string(126, '2');
 // The refusal of `line` (with its newline) under a config that signed `signed_line`; empty if it is accepted.
 std::string refusal(const std::string& line, const std::string& signed_line, const std::string& allow = "") {
   const std::string text = "version=1\ndigest=v1-sha512-12:" + good_hex + "\ncmdline=" + signed_line + "\n" + allow +
-                           "etc=none\nvar=none\non-failure=reboot\ninit=/init\n";
+                           "etc=none\nvar=none\non-failure=reboot\ninit=/init\nhandover=none\n";
   Config config;
   REQUIRE_FALSE(parse_config(text, config));
   const auto refused = refuse_command_line(line, config);

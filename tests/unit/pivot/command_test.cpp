@@ -40,6 +40,20 @@ TEST_CASE("a refused command leaves nothing mounted on sysroot and exits with th
   }
 }
 
+TEST_CASE("with --restart a refused command ends the machine as the sealed config says") {
+  for (const bool power_off : {false, true}) {
+    FakeKernel kernel = FakeKernel::machine();
+    if (power_off) {
+      std::string& config = kernel.files["/sealroot.conf"];
+      config.replace(config.find("on-failure=reboot"), 17, "on-failure=poweroff");
+    }
+    kernel.failures["measure /sysroot/" + good_image] = -ENODATA;
+    CHECK(kernel.run({"--restart", "--sysroot", "/sysroot"}).how == (power_off ? "poweroff" : "reboot"));
+    CHECK(kernel.mounted_on_sysroot < 1);
+    CHECK_THAT(kernel.console, has_text("FATAL: image has no fs-verity"));
+  }
+}
+
 TEST_CASE("the dry run prints the plan and changes nothing") {
   FakeKernel kernel = FakeKernel::machine();
   kernel.files["/tmp/sealroot.conf"] = good_config;
@@ -80,6 +94,7 @@ TEST_CASE("wrong usage is one line and exit status 2") {
                                            {"--sysroot", "/"},
                                            {"--sysroot", "/" + std::string(100, 'a')},
                                            {"--insecure"},
+                                           {"--dry-run", "--restart"},
                                            {"/sysroot"}};
   for (const auto& row : rows) {
     FakeKernel kernel = FakeKernel::machine();
@@ -94,7 +109,7 @@ TEST_CASE("wrong usage is one line and exit status 2") {
 TEST_CASE("help and version are printed") {
   FakeKernel help = FakeKernel::machine();
   CHECK(help.run({"--help"}).status == 0);
-  CHECK_THAT(help.console, has_text("Usage: sealroot-pivot --sysroot DIR"));
+  CHECK_THAT(help.console, has_text("Usage: sealroot-pivot [--restart] --sysroot DIR"));
   for (std::size_t begin = 0, end = 0; (end = help.console.find('\n', begin)) != std::string::npos; begin = end + 1) {
     CHECK(end - begin <= 80);
   }

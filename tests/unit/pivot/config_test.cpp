@@ -34,6 +34,7 @@ TEST_CASE("the sealed config says what this boot must be") {
   CHECK(config.var == StateMode::bind);
   CHECK_FALSE(config.power_off);
   CHECK(config.init == "/sbin/init");
+  CHECK(config.handover.empty());
 }
 
 TEST_CASE("a sealed config that the builder did not write is refused") {
@@ -63,6 +64,8 @@ TEST_CASE("a sealed config that the builder did not write is refused") {
       {"no etc", with("etc=overlay\n", ""), "key missing: etc"},
       {"no var", with("var=bind\n", ""), "key missing: var"},
       {"no on-failure", with("on-failure=reboot\n", ""), "key missing: on-failure"},
+      {"no handover", with("handover=none\n", ""), "key missing: handover"},
+      {"handover to a relative path", with("handover=none", "handover=init"), "bad value: handover=init"},
       {"no init", with("init=/sbin/init\n", ""), "key missing: init"},
       {"later version", with("version=1", "version=2"), "bad value"},
       {"digest without version", with("digest=v1-", "digest="), "bad value"},

@@ -99,7 +99,7 @@ inline const std::string good_image = "composefs/objects/ab/" + std::string(126,
 inline const std::string good_line =
     "console=ttyS0 composefs.digest=v1-sha512-12:" + good_hex + " quiet opt=\"two words\"";
 inline const std::string good_config = "version=1\ndigest=v1-sha512-12:" + good_hex + "\ncmdline=" + good_line +
-                                       "\netc=overlay\nvar=bind\non-failure=reboot\ninit=/sbin/init\n";
+                                       "\netc=overlay\nvar=bind\non-failure=reboot\ninit=/sbin/init\nhandover=none\n";
 Measurement measurement_of(const std::string& hex);
 
 /// Start of a disk with a GPT; partitions are (type, unique GUID) pairs.

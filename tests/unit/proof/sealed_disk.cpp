@@ -46,7 +46,7 @@ Bytes SealedDisk::uki() const {
   archive.add_file("init", embedded_pivot(), 0755);
   UkiParts all = parts;
   all.initrd = compress_initramfs(archive.finish());
-  const Bytes last = make_sealed_config_cpio(config);
+  const Bytes last = make_sealed_config_cpio(config, {});
   all.initrd.insert(all.initrd.end(), last.begin(), last.end());
   return assemble_uki(all);
 }

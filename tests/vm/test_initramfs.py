@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+"""The pivot as a part of other initramfs systems, each made by its own tool, started by QEMU with the distribution's
+kernel: they boot a sealed root, and nothing leads past it or into a shell."""
+
+import dataclasses
+import tempfile
+import unittest
+from pathlib import Path
+
+import cpio
+import debian_product
+import pe
+from demo import DECIDED, SHELL, UP, fatal, reads
+from disk import Disk
+from fsverity import object_path
+from harness import BootTest
+from machines import direct
+
+RESTARTED = r"reboot: (Restarting system|Power down|machine restart)|sysrq: Resetting"
+SYSTEMD_STARTED = r"systemd\[1\]: systemd \d+"
+
+
+class InitramfsTest(BootTest):
+    style = None  # folder of debian_product
+    timeout_seconds = 60
+
+    def run_disk(self, tamper=None, append="", over=None, until=DECIDED):
+        """Boots a copy of the sealed disk after `tamper`; `append` goes to the end of the signed command line, and the
+        files `over` into the initramfs, to see what the parts around the pivot do when it fails."""
+        sealed = debian_product.load(self.style)
+        uki = sealed.uki.read_bytes()
+        with tempfile.TemporaryDirectory(prefix="sealroot-vm-") as scratch:
+            kernel, initrd = Path(scratch, "vmlinuz"), Path(scratch, "initrd")
+            kernel.write_bytes(pe.section(uki, ".linux"))
+            archive = pe.section(uki, ".initrd")
+            if over:
+                archive += bytes(-len(archive) % 4) + cpio.archive(over)
+            initrd.write_bytes(archive)
+            line = pe.section(uki, ".cmdline").rstrip(b"\0").decode() + append
+            disk = Disk(sealed.disk, Path(scratch, "disk.raw"))
+            if tamper:
+                tamper(disk, object_path(sealed.image_digest))
+            machine = direct(kernel, initrd, line, disk.path, memory=1024)
+            return self.boot(dataclasses.replace(machine, timeout_seconds=self.timeout_seconds), until)
+
+    def check_refused(self, console, *shown):
+        self.check(console, shown=shown, hidden=[UP, SHELL, "emergency mode", "BusyBox", "dracut:/#"])
+
+
+def without_image(disk, image):
+    disk.remove(image)
+
+
+class Dracut(InitramfsTest):
+    """Debian with systemd in the initramfs and as PID 1."""
+
+    style = "sealed"
+    timeout_seconds = 180
+
+    def test_debian_reaches_multi_user_on_a_sealed_root(self):
+        console = self.run_disk()
+        self.check(console, shown=["root verified sha512:", UP, "^SEALROOT-CHECK mount:/=overlay .*verity=require",
+                                   "^SEALROOT-CHECK mount:/etc=overlay ", "^SEALROOT-CHECK mount:/var=ext4 .*nosuid,nodev"],
+                   hidden=["FATAL"])  # fmt: skip
+        expected = {"multi-user": "active", "failed": "", "machine-id": "1", "write:/usr/new": "refused",
+                    "write:/etc/new": "ok", "write:/var/new": "ok"}  # fmt: skip
+        self.assertEqual(expected, {name: console.value(name) for name in expected})
+        self.assertNotEqual("0", console.value("journal"))
+
+    def test_R6_missing_image_restarts_and_never_falls_through(self):
+        self.check_refused(self.run_disk(without_image, until=[UP, RESTARTED]), fatal(11), RESTARTED)
+
+    def test_a_pivot_that_does_not_start_restarts_and_never_falls_through(self):
+        """Regression: with a `.wants` link and OnFailure= systemd would switch into the unverified root partition."""
+        over = {"usr/lib/sealroot/sealroot-pivot": (0o755, b"not a program")}
+        console = self.run_disk(over=over, until=[UP, RESTARTED, "Switching root"])
+        self.check_refused(console, RESTARTED)
+        self.check(console, hidden=["Switching root", "root verified"])
+
+    def test_root_partition_that_does_not_mount_restarts_without_a_shell(self):
+        def tamper(disk, _):
+            disk.overwrite_root(1024, bytes(1024))  # the superblock
+
+        self.check_refused(self.run_disk(tamper, until=[UP, RESTARTED]), RESTARTED)
+
+    def test_C5_appended_token_is_refused_before_systemd_obeys_it(self):
+        for token in ("rd.systemd.unit=emergency.target", "systemd.debug_shell"):
+            with self.subTest(token):
+                console = self.run_disk(append=f" {token}")
+                self.check_refused(console, fatal(10, "token refused"))
+                self.check(console, hidden=[SYSTEMD_STARTED])
+
+
+class SmallSystem:
+    """What the initramfs made of shell scripts have in common; they boot the demo image."""
+
+    def test_sealed_system_boots(self):
+        self.check(self.run_disk(), shown=["root verified sha512:", UP, reads("intact", "ok")], hidden=["FATAL"])
+
+    def test_R6_missing_image_restarts_without_a_shell(self):
+        self.check_refused(self.run_disk(without_image, until=[UP, RESTARTED]), fatal(11), RESTARTED)
+
+    def test_a_pivot_that_does_not_start_restarts_without_a_shell(self):
+        over = {"usr/lib/sealroot/sealroot-pivot": (0o755, b"not a program")}
+        self.check_refused(self.run_disk(over=over, until=[UP, RESTARTED]), RESTARTED)
+
+    def test_C5_appended_break_is_refused_before_a_script_obeys_it(self):
+        self.check_refused(self.run_disk(append=self.break_token), fatal(10, "token refused"))
+
+
+class DracutShell(SmallSystem, InitramfsTest):
+    style = "dracut-shell"
+    break_token = " rd.break=cmdline"
+
+
+class InitramfsTools(SmallSystem, InitramfsTest):
+    style = "initramfs-tools"
+    break_token = " break=top"
+
+
+if __name__ == "__main__":
+    unittest.main()
