@@ -52,9 +52,12 @@ class UsageCount {
  private:
   void add_image(const RepositoryName& name) {
     if (!name.object) throw Error(Fault::malformed, name.path + " " + name.problem);
-    std::set<Digest> needed =
-        during(name.path, [&] { return erofs::image_objects(repository_.objects().read(*name.object)); });
-    needed.insert(*name.object);
+    std::set<Digest> needed{*name.object};
+    during(name.path, [&] {
+      for (const erofs::ImageObject& object : erofs::image_objects(repository_.objects().read(*name.object))) {
+        needed.insert(object.digest);
+      }
+    });
     ImageUsage image{*name.object, {}, {}, {}, {}};
     std::vector<std::size_t> places;
     for (const Digest& digest : needed) {

@@ -94,13 +94,13 @@ Bytes RootVerifier::verify_object(const Digest& digest, bool keep_content) {
 void RootVerifier::verify_image(const Digest& image) {
   const auto label = [](const Digest& digest) { return "root: composefs/objects/" + object_path(digest); };
   if (!seen_.insert(image).second) return;
-  std::set<Digest> objects;
+  std::set<erofs::ImageObject> objects;
   try {
     objects = erofs::image_objects(verify_object(image, true));
   } catch (const Error& error) {
     return find(label(image), std::string("the image of a UKI: ") + error.what());
   }
-  for (const Digest& object : objects) {
+  for (const auto& [object, size_bytes] : objects) {
     if (!seen_.insert(object).second) continue;
     try {
       if (object.algorithm() != image.algorithm()) throw untrusted("of another algorithm than the image");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "builder/layer/layer_stream.hpp"
 
+#include "builder/layer/read_ahead.hpp"
 #include "builder/layer/read_layer.hpp"
 #include "store/blob_digest.hpp"
 #include "store/core/error.hpp"

@@ -15,7 +15,7 @@ namespace {
 
 SourceResult read(const std::string& source) {
   Ingest ingest(nullptr, Algorithm::sha256, 1);
-  return read_source(source, {"amd64", {}}, ingest);
+  return read_source(source, {.architecture = "amd64"}, ingest);
 }
 
 const std::string root = TarWriter().directory("usr").file("usr/a", "1").file("usr/b", std::string(100, 'b')).str();
@@ -107,12 +107,13 @@ TEST_CASE("progress never goes back and reaches the end") {
   std::uint64_t total = 0;
   Ingest ingest(nullptr, Algorithm::sha256, 1);
   read_source("oci:" + layout.path(),
-              {"amd64",
-               [&](std::uint64_t done, std::uint64_t all) {
-                 CHECK(done >= last);
-                 last = done;
-                 total = all;
-               }},
+              {.architecture = "amd64",
+               .progress =
+                   [&](std::uint64_t done, std::uint64_t all) {
+                     CHECK(done >= last);
+                     last = done;
+                     total = all;
+                   }},
               ingest);
   CHECK(last == big.size());
   CHECK(total == big.size());
