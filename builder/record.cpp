@@ -63,8 +63,13 @@ Json options_json(const BuildOptions& options, const SourceInfo& source, const R
             {"on-failure", options.on_failure},
             {"allow-cmdline", options.allow},
             {"unsigned", options.unsigned_uki},
+            {"phases", options.phases},
+            {"pcr-banks", options.pcr_banks},
+            {"no-streams", !options.streams},
+            {"tag", nullptr},
             {"no-disk", !options.disk},
             {"disk-size", nullptr}};
+  if (options.tag) json["tag"] = *options.tag;
   if (options.pivot) json["pivot"] = "file";
   if (options.cmdline) json["cmdline"] = *options.cmdline;
   if (options.disk_size != 0) json["disk-size"] = options.disk_size;
