@@ -7,7 +7,6 @@
 
 #include "builder/image/listing.hpp"
 #include "builder/image/named_image.hpp"
-#include "builder/tree/dumpfile.hpp"
 #include "cli/commands.hpp"
 #include "cli/image_arguments.hpp"
 #include "cli/print_record.hpp"
@@ -29,14 +28,9 @@ void run_cat(const CatArguments& arguments) {
     std::cout << content;
     return;
   }
-  const auto escaped = [](std::string_view text) {
-    std::string out;
-    append_escaped(out, text, DumpfileField::listing);
-    return out;
-  };
-  nlohmann::ordered_json record = {{"path", escaped(arguments.path)}};
+  nlohmann::ordered_json record = {{"path", listed_text(arguments.path)}};
   record.update(node_record(find_file(image.content.tree, arguments.path)));
-  record["content"] = escaped(content);
+  record["content"] = listed_text(content);
   std::cout << record_line(record) << '\n';
 }
 
