@@ -109,6 +109,13 @@ class Diff(CompareTest):
         self.assertEqual({"count": 1, "bytes": 200}, record["summary"]["objects_added"])
         self.assertFalse(record["summary"]["equal"])
 
+    def test_json_names_a_file_whose_name_is_no_text(self):
+        path = os.fsencode(self.scratch) + b"/\xff.dump"
+        Path(os.fsdecode(path)).write_text(BEFORE)
+        done = subprocess.run([SEALROOT, "diff", "--json", path, path], check=False, capture_output=True)
+        self.assertEqual((0, b""), (done.returncode, done.stderr))
+        self.assertTrue(json.loads(done.stdout)["before"]["name"].endswith("/\ufffd.dump"))
+
     def test_directory_and_tar_of_it_are_equal(self):
         tree = self.scratch / "tree"
         (tree / "usr").mkdir(parents=True)
