@@ -60,7 +60,7 @@ void add_content(nlohmann::ordered_json& record, const Node& node) {
   if (const RegularFile* file = node.regular()) {
     record["size"] = file->size;
     if (file->digest) record["digest"] = to_hex(*file->digest);
-    if (!file->payload.empty()) record["payload"] = escaped(file->payload);
+    if (!file->payload.empty()) record["payload"] = escaped(file->payload.get());
     if (!file->inline_content.empty()) record["content"] = escaped(file->inline_content);
   } else if (const Symlink* link = node.symlink()) {
     record["target"] = escaped(link->target);
