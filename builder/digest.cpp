@@ -16,15 +16,6 @@ Repository open_or_create_store(const std::string& path, Algorithm algorithm) {
   return Repository::create(working_directory(), path, algorithm);
 }
 
-/// The contents that stayed in memory because there is no store to read them from.
-ContentReader read_kept(Ingest& ingest) {
-  return [kept = ingest.take_kept()](const RegularFile& file) {
-    const auto found = kept.find(*file.digest);
-    if (found != kept.end()) return found->second;
-    throw Error(Fault::missing, "its content came under another name and is not at hand; give --store DIR");
-  };
-}
-
 }  // namespace
 
 Repository open_store(const std::string& path, Algorithm algorithm) {
@@ -36,21 +27,20 @@ Repository open_store(const std::string& path, Algorithm algorithm) {
 
 NormalisedSource read_normalised(const TreeOptions& options, const ObjectStore* store, const ReadProgress& progress) {
   Ingest ingest(store, options.algorithm, options.threads);
-  if (store == nullptr) ingest.keep(is_policy_file);
-  SourceResult result = read_source(
-      options.source,
-      {.architecture = options.architecture,
-       .max_entries = options.max_entries,
-       .progress = progress,
-       .record_layer = options.record_layer,
-       .input_digests = options.input_digests},
-      ingest);
+  if (store == nullptr) keep_policy_files(ingest);
+  SourceResult result = read_source(options.source,
+                                    {.architecture = options.architecture,
+                                     .max_entries = options.max_entries,
+                                     .progress = progress,
+                                     .record_layer = options.record_layer,
+                                     .input_digests = options.input_digests},
+                                    ingest);
   std::string& architecture = result.info.config.architecture;
   if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say
   if (architecture.empty()) architecture = host_architecture();
   normalise_tree(result.tree, options.xattrs);
   const ContentReader from_store = [store](const RegularFile& file) { return store->read(*file.digest); };
-  return {std::move(result), store != nullptr ? from_store : read_kept(ingest)};
+  return {std::move(result), store != nullptr ? from_store : read_kept_files(ingest)};
 }
 
 std::optional<std::string> make_boot_tree(NormalisedSource& source, LabelMode labels) {

@@ -28,7 +28,7 @@ struct TreeOptions {
   unsigned threads = 0;                     // 0: one a CPU
   std::uint64_t max_entries = max_entry_count;
   std::function<bool(const BlobDigest&)> record_layer{};  // see SourceOptions
-  bool input_digests = true;                // see SourceOptions
+  bool input_digests = true;                              // see SourceOptions
 };
 
 /// Called with bytes as they pass; `total` 0 if it is not known.

@@ -18,11 +18,6 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-/// A digest as text that names its algorithm, such as `sha512:<hex>`.
-std::string digest_text(const Digest& digest) {
-  return std::string(algorithm_name(digest.algorithm())) + ":" + to_hex(digest);
-}
-
 Json file_json(ByteView content) { return {{"size", content.size()}, {"sha256", blob_digest(content).hex}}; }
 
 Json file_json(const BootFile& file) {
@@ -68,8 +63,13 @@ Json options_json(const BuildOptions& options, const SourceInfo& source, const R
             {"on-failure", options.on_failure},
             {"allow-cmdline", options.allow},
             {"unsigned", options.unsigned_uki},
+            {"phases", options.phases},
+            {"pcr-banks", options.pcr_banks},
+            {"no-streams", !options.streams},
+            {"tag", nullptr},
             {"no-disk", !options.disk},
             {"disk-size", nullptr}};
+  if (options.tag) json["tag"] = *options.tag;
   if (options.pivot) json["pivot"] = "file";
   if (options.cmdline) json["cmdline"] = *options.cmdline;
   if (options.disk_size != 0) json["disk-size"] = options.disk_size;
@@ -108,7 +108,7 @@ void BuildRecord::add_input(const std::string& name, ByteView content) {
 }
 
 void BuildRecord::add_image(const Digest& image, std::uint64_t size_bytes, const std::optional<std::string>& policy) {
-  json_["image"] = {{"format", "v1"}, {"boot_form", true}, {"digest", digest_text(image)}, {"size", size_bytes}};
+  json_["image"] = {{"format", "v1"}, {"boot_form", true}, {"digest", named_digest(image)}, {"size", size_bytes}};
   json_["image"]["selinux_policy"] = policy ? Json(*policy) : Json(nullptr);
 }
 
@@ -119,7 +119,7 @@ void BuildRecord::add_objects(const Fd& output, const ObjectStore& store, const 
   for (const Digest& object : objects) {
     struct stat info {};
     if (::fstatat(store.directory().get(), object_path(object).c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) {
-      throw os_error("object " + object_path(object));
+      throw os_error("object " + store.path_of(object));
     }
     total_bytes += static_cast<std::uint64_t>(info.st_size);
     list += to_hex(object) + " " + std::to_string(info.st_size) + "\n";

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/print_record.hpp"
 #include "cli/progress.hpp"
 #include "cli/tree_rules.hpp"
 #include "store/core/digest_text.hpp"
@@ -130,7 +131,7 @@ void run_build(BuildArguments& arguments) {
     });
   }
   if (arguments.json) {
-    std::cout << record.dump(2) << '\n';
+    print_record(record);
   } else {
     print_summary(record, arguments.options.output);
   }

@@ -7,9 +7,9 @@
 
 #include "builder/image/listing.hpp"
 #include "builder/image/named_image.hpp"
-#include "builder/tree/dumpfile.hpp"
 #include "cli/commands.hpp"
 #include "cli/image_arguments.hpp"
+#include "cli/print_record.hpp"
 
 namespace sealroot {
 
@@ -28,22 +28,17 @@ void run_cat(const CatArguments& arguments) {
     std::cout << content;
     return;
   }
-  const auto escaped = [](std::string_view text) {
-    std::string out;
-    append_escaped(out, text, DumpfileField::listing);
-    return out;
-  };
-  nlohmann::ordered_json record = {{"path", escaped(arguments.path)}};
+  nlohmann::ordered_json record = {{"path", listed_text(arguments.path)}};
   record.update(node_record(find_file(image.content.tree, arguments.path)));
-  record["content"] = escaped(content);
-  std::cout << record.dump() << '\n';
+  record["content"] = listed_text(content);
+  std::cout << record_line(record) << '\n';
 }
 
 }  // namespace
 
 void add_cat_command(CLI::App& app) {
   auto arguments = std::make_shared<CatArguments>();
-  CLI::App* command = app.add_subcommand("cat", "Print a file of an image; contents of objects are measured first");
+  CLI::App* command = app.add_subcommand("cat", "Print a file of an image, measured before it is printed");
   add_image_arguments(*command, arguments->image);
   command->add_option("PATH", arguments->path, "file in the image")->required();
   command->add_flag("--json", arguments->json, "print a record with metadata and, escaped as in\ndumpfiles, content");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// The subcommands; each registers its options and what runs when it is chosen.
+// The subcommands; each registers its options and what runs when it is chosen. In the
+// order of --help and of README.md.
 #pragma once
 
 namespace CLI {
@@ -9,19 +10,19 @@ class App;
 namespace sealroot {
 
 void add_build_command(CLI::App& app);
-void add_fsck_command(CLI::App& app);
 void add_digest_command(CLI::App& app);
-void add_cat_command(CLI::App& app);
-void add_dump_command(CLI::App& app);
 void add_ls_command(CLI::App& app);
+void add_dump_command(CLI::App& app);
+void add_cat_command(CLI::App& app);
+void add_du_command(CLI::App& app);
+void add_mount_command(CLI::App& app);
 void add_diff_command(CLI::App& app);
 void add_explain_command(CLI::App& app);
-void add_verify_command(CLI::App& app);
-void add_mount_command(CLI::App& app);
-void add_du_command(CLI::App& app);
+void add_fsck_command(CLI::App& app);
 void add_gc_command(CLI::App& app);
-void add_doctor_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
+void add_verify_command(CLI::App& app);
+void add_doctor_command(CLI::App& app);
 void add_uki_command(CLI::App& app);
 
 }  // namespace sealroot

@@ -11,6 +11,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/operand_arguments.hpp"
+#include "cli/print_record.hpp"
 #include "store/core/digest_text.hpp"
 
 namespace sealroot {
@@ -32,14 +33,14 @@ nlohmann::ordered_json operand_record(const std::string& name, const Operand& op
 
 /// One change at a time, so that memory does not grow with their number.
 bool print_json(const DiffArguments& arguments, const OperandPair& pair) {
-  std::cout << "{\"before\":" << operand_record(arguments.before, pair.before).dump()
-            << ",\n\"after\":" << operand_record(arguments.after, pair.after).dump() << ",\n\"changes\":[";
+  std::cout << "{\"before\":" << record_line(operand_record(arguments.before, pair.before))
+            << ",\n\"after\":" << record_line(operand_record(arguments.after, pair.after)) << ",\n\"changes\":[";
   const char* before = "\n";
   const Comparison comparison = compare_trees(pair.before.tree, pair.after.tree, [&](const Change& change) {
-    std::cout << before << change_record(change).dump();
+    std::cout << before << record_line(change_record(change));
     before = ",\n";
   });
-  std::cout << "\n],\n\"summary\":" << comparison_record(comparison).dump() << "}\n";
+  std::cout << "\n],\n\"summary\":" << record_line(comparison_record(comparison)) << "}\n";
   return comparison.equal();
 }
 
@@ -61,9 +62,8 @@ int run_diff(const DiffArguments& arguments) {
 
 void add_diff_command(CLI::App& app) {
   auto arguments = std::make_shared<DiffArguments>();
-  CLI::App* command = app.add_subcommand("diff",
-                                         "Show what differs between two images, dumpfiles, directories or\nsources; "
-                                         "exit status 0 equal, 1 different, 2 trouble");
+  CLI::App* command = app.add_subcommand("diff", "Show what differs between images, dumpfiles, directories or sources");
+  command->footer("Exit status: 0 equal, 1 different, 2 trouble");
   command
       ->add_option("A", arguments->before,
                    "image file, digest or ref in --repo, dumpfile,\ndirectory (as it is) or SOURCE as for build")

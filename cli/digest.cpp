@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/print_record.hpp"
 #include "cli/progress.hpp"
 #include "cli/tree_rules.hpp"
 #include "store/core/digest_text.hpp"
@@ -28,7 +29,7 @@ struct DigestArguments {
 nlohmann::ordered_json record_of(const DigestArguments& arguments, const DigestResult& result) {
   const SourceInfo& source = result.source;
   nlohmann::ordered_json json;
-  json["digest"] = arguments.digest + ":" + to_hex(result.image);
+  json["digest"] = named_digest(result.image);
   json["form"] = arguments.plain ? "plain" : "boot";
   json["xattrs"] = arguments.tree_rules.xattrs;
   json["selinux_policy"] = nullptr;
@@ -55,7 +56,7 @@ void run_digest(DigestArguments& arguments) {
     });
   }
   if (arguments.json) {
-    std::cout << record_of(arguments, *result).dump(2) << '\n';
+    print_record(record_of(arguments, *result));
   } else {
     std::cout << to_hex(result->image) << '\n';
   }
@@ -84,7 +85,7 @@ void add_digest_command(CLI::App& app) {
   add_tree_options(*command, arguments->tree_rules)->excludes(plain);
   command->add_option("--threads", tree.threads, "worker threads (default: one a CPU)");
   command->add_option("--max-entries", tree.max_entries, "most files a source may have (default: a\nmillion)");
-  command->add_flag("--json", arguments->json, "print a record on stdout");
+  command->add_flag("--json", arguments->json, "print a record");
   command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");
   command->callback([arguments] { run_digest(*arguments); });
 }

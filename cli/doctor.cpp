@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/print_record.hpp"
 #include "store/core/error.hpp"
 
 namespace sealroot {
@@ -41,7 +42,7 @@ void print_json(const Checks& checks, bool good) {
                     {"advice", check.advice}});
   }
   const nlohmann::ordered_json record = {{"ok", good}, {"checks", list}};
-  std::cout << record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  print_record(record);
 }
 
 void print_text(const Checks& checks) {

@@ -11,6 +11,7 @@
 #include "builder/image/disk_usage.hpp"
 #include "builder/image/named_image.hpp"
 #include "cli/commands.hpp"
+#include "cli/print_record.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 
@@ -42,8 +43,7 @@ void print_json(const RepositoryUsage& usage) {
                                          {"in_images", usage_record(usage.in_images)},
                                          {"in_no_image", usage_record(usage.in_no_image)},
                                          {"total", usage_record(usage.total)}};
-  // Names of refs are bytes; JSON is UTF-8.
-  std::cout << record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  print_record(record);
 }
 
 void print_row(const ObjectUsage& total, const ObjectUsage& unique, const std::string& name) {
@@ -92,9 +92,7 @@ void run_du(const DuArguments& arguments) {
 
 void add_du_command(CLI::App& app) {
   auto arguments = std::make_shared<DuArguments>();
-  CLI::App* command = app.add_subcommand("du",
-                                         "Show what images take up: bytes, bytes stored and objects, in all and\n"
-                                         "needed by no other image of the repository");
+  CLI::App* command = app.add_subcommand("du", "Show the bytes and objects that images take up, in all and alone");
   command->add_option("--repo,--store", arguments->repository, "repository")->required();
   command->add_option("IMAGE", arguments->images, "digest or ref (default: all images)");
   command->add_flag("--json", arguments->json, "print a record");

@@ -10,6 +10,7 @@
 #include "builder/tree/dumpfile.hpp"
 #include "cli/commands.hpp"
 #include "cli/image_arguments.hpp"
+#include "cli/print_record.hpp"
 
 namespace sealroot {
 
@@ -25,7 +26,7 @@ void print_json(const ReadImage& image) {
   std::cout << "{\"format\":" << static_cast<int>(image.format) << ",\n\"entries\":[";
   const char* before = "\n";
   list_tree(image.tree, "/", [&](const Listed& listed) {
-    std::cout << before << listing_record(listed).dump();
+    std::cout << before << record_line(listing_record(listed));
     before = ",\n";
   });
   std::cout << "\n]}\n";

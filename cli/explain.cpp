@@ -11,8 +11,10 @@
 #include "builder/compare/report.hpp"
 #include "builder/source/source.hpp"
 #include "cli/commands.hpp"
+#include "cli/digest_argument.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/operand_arguments.hpp"
+#include "cli/print_record.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 
@@ -31,11 +33,10 @@ struct ExplainArguments {
 };
 
 ExplainOptions explain_options(const ExplainArguments& arguments) {
-  const std::optional<Digest> wanted = try_parse_digest(arguments.digest);
-  if (!wanted) throw Error(Fault::usage, "digest " + quoted(arguments.digest) + ": expected HEX or sha512:HEX");
+  const Digest wanted = parse_digest_argument("DIGEST", arguments.digest);
   // A file or directory is no container image: it is taken as it is.
   const TreeForm form = has_transport(arguments.source) ? TreeForm::boot : TreeForm::raw;
-  return {*wanted, arguments.source, operand_options(arguments.operands, form), arguments.against};
+  return {wanted, arguments.source, operand_options(arguments.operands, form), arguments.against};
 }
 
 nlohmann::ordered_json variant_record(const Explanation& explanation, const Digest& wanted, const Variant& variant) {
@@ -61,7 +62,7 @@ void print_json(const Explanation& explanation, const Digest& wanted) {
                       [&](const Change& change) { record["changes"].push_back(change_record(change)); });
     record["summary"] = comparison_record(comparison);
   }
-  std::cout << record.dump(2) << '\n';
+  print_record(record);
 }
 
 void print_deviations(const Explanation& explanation, const Digest& wanted, const Variant& variant) {
@@ -131,10 +132,8 @@ int run_explain(const ExplainArguments& arguments) {
 
 void add_explain_command(CLI::App& app) {
   auto arguments = std::make_shared<ExplainArguments>();
-  CLI::App* command = app.add_subcommand(
-      "explain",
-      "Say why a source does not give a digest: made in another way, or what differs;\nexit status 0 it does, 1 "
-      "explained, 2 trouble, 3 not explained");
+  CLI::App* command = app.add_subcommand("explain", "Say why a source does not give a digest");
+  command->footer("Exit status: 0 it does, 1 it does not and the reason is printed, 2 trouble, 3 no reason was found");
   command->add_option("DIGEST", arguments->digest, "digest of an image: HEX or sha512:HEX")->required();
   command->add_option("SOURCE", arguments->source, "SOURCE as for build, directory or dumpfile")->required();
   command->add_option("--against", arguments->against,

@@ -9,8 +9,8 @@
 
 #include "builder/source/source.hpp"
 #include "cli/commands.hpp"
+#include "cli/print_record.hpp"
 #include "cli/progress.hpp"
-#include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/fsck.hpp"
 
@@ -47,8 +47,7 @@ void print_json(const FsckReport& report, std::size_t restored) {
                                            {"images", report.image_count}, {"streams", report.stream_count},
                                            {"refs", report.ref_count},     {"restored", restored},
                                            {"damages", damages},           {"leftovers", report.leftovers}};
-  // File names are bytes; JSON is UTF-8.
-  std::cout << document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  print_record(document);
 }
 
 void print_text(const FsckReport& report, std::size_t restored) {
@@ -90,7 +89,7 @@ void add_fsck_command(CLI::App& app) {
   command->add_option("--repair", arguments->repair,
                       "bring damaged and missing objects back from\nrepo:DIR, or a SOURCE as for build");
   command->add_option("--threads", arguments->threads, "worker threads (default: one a CPU)");
-  command->add_flag("--json", arguments->json, "print the report as JSON");
+  command->add_flag("--json", arguments->json, "print a record");
   command->callback([arguments] { run_fsck(*arguments); });
 }
 

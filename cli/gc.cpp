@@ -10,8 +10,9 @@
 
 #include "builder/boot_roots.hpp"
 #include "cli/commands.hpp"
+#include "cli/digest_argument.hpp"
+#include "cli/print_record.hpp"
 #include "cli/progress.hpp"
-#include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/gc.hpp"
 
@@ -28,12 +29,6 @@ struct GcArguments {
   bool json = false;
 };
 
-Digest parse_digest(const std::string& text) {
-  const std::optional<Digest> digest = try_parse_digest(text);
-  if (!digest) throw Error(Fault::usage, "--keep " + quoted(text) + ": not a digest");
-  return *digest;
-}
-
 void print_json(const GcReport& report, bool dry_run) {
   const nlohmann::ordered_json document = {{"dry_run", dry_run},
                                            {"roots", report.root_count},
@@ -42,8 +37,7 @@ void print_json(const GcReport& report, bool dry_run) {
                                            {"removed_bytes", report.removed_bytes},
                                            {"removed_names", report.removed_names},
                                            {"leftovers", report.leftovers}};
-  // File names are bytes; JSON is UTF-8.
-  std::cout << document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  print_record(document);
 }
 
 void print_text(const GcReport& report, bool dry_run) {
@@ -75,7 +69,9 @@ void add_boot_roots(const GcArguments& arguments, const Repository& repository, 
 }
 
 void run_gc(GcArguments& arguments) {
-  for (const std::string& text : arguments.keep) arguments.options.keep.push_back(parse_digest(text));
+  for (const std::string& text : arguments.keep) {
+    arguments.options.keep.push_back(parse_digest_argument("--keep", text));
+  }
   const Repository repository = Repository::open(working_directory(), arguments.repository);
   add_boot_roots(arguments, repository, arguments.options.keep);
   const GcReport report = collect_garbage(repository, arguments.options);
@@ -107,7 +103,7 @@ void add_gc_command(CLI::App& app) {
                    "folder whose folders are named by images to\nkeep; repeatable; REPO/../state/deploy always\ncounts")
       ->type_name("DIR")
       ->allow_extra_args(false);
-  command->add_flag("--json", arguments->json, "print the report as JSON");
+  command->add_flag("--json", arguments->json, "print a record");
   command->callback([arguments] { run_gc(*arguments); });
 }
 

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/print_record.hpp"
 
 namespace sealroot {
 
@@ -26,8 +27,7 @@ void run_inspect(const InspectArguments& arguments) {
   if (!arguments.certificate.empty()) trusted = Certificate::load(working_directory(), arguments.certificate);
   const auto record = inspect_file(working_directory(), arguments.file, trusted);
   if (arguments.json) {
-    // Names and texts in a file are bytes; JSON is UTF-8.
-    std::cout << record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    print_record(record);
   } else {
     std::cout << record_text(record);
   }

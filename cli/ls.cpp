@@ -9,6 +9,7 @@
 #include "builder/image/named_image.hpp"
 #include "cli/commands.hpp"
 #include "cli/image_arguments.hpp"
+#include "cli/print_record.hpp"
 
 namespace sealroot {
 
@@ -24,7 +25,7 @@ struct LsArguments {
 void print_json(const Tree& tree, const std::string& path) {
   const char* before = "[\n";
   list_tree(tree, path, [&](const Listed& listed) {
-    std::cout << before << listing_record(listed).dump();
+    std::cout << before << record_line(listing_record(listed));
     before = ",\n";
   });
   std::cout << "\n]\n";

@@ -36,19 +36,19 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "sealroot " SEALROOT_VERSION);
   app.require_subcommand(1);
   add_build_command(app);
-  add_fsck_command(app);
   add_digest_command(app);
   add_ls_command(app);
   add_dump_command(app);
   add_cat_command(app);
+  add_du_command(app);
+  add_mount_command(app);
   add_diff_command(app);
   add_explain_command(app);
-  add_verify_command(app);
-  add_mount_command(app);
-  add_du_command(app);
+  add_fsck_command(app);
   add_gc_command(app);
-  add_doctor_command(app);
   add_inspect_command(app);
+  add_verify_command(app);
+  add_doctor_command(app);
   add_uki_command(app);
   try {
     app.parse(argc, argv);

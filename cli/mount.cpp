@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // `sealroot mount`: an image as a file system; umount takes it away.
-#include <iostream>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -8,8 +7,9 @@
 
 #include "builder/mount/mount_image.hpp"
 #include "cli/commands.hpp"
+#include "cli/digest_argument.hpp"
+#include "cli/print_record.hpp"
 #include "store/core/digest_text.hpp"
-#include "store/core/error.hpp"
 
 namespace sealroot {
 
@@ -42,17 +42,13 @@ void print_json(const MountOptions& options, const MountResult& result) {
   record["verity"] = options.verity ? "require" : "off";
   record["read_only"] = options.upper_directory.empty();
   record["loop_device"] = result.loop_device;
-  // File names are bytes; JSON is UTF-8.
-  std::cout << record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  print_record(record);
 }
 
 void run_mount(MountArguments& arguments) {
   MountOptions& options = arguments.options;
   options.verity = !arguments.insecure;
-  if (!arguments.digest.empty()) {
-    options.digest = try_parse_digest(arguments.digest);
-    if (!options.digest) throw Error(Fault::usage, "--digest " + quoted(arguments.digest) + ": not a digest");
-  }
+  if (!arguments.digest.empty()) options.digest = parse_digest_argument("--digest", arguments.digest);
   for (const std::string& range : arguments.users) options.users.push_back(parse_id_range(range));
   const MountResult result = mount_image(options);
   if (arguments.json) print_json(options, result);
@@ -63,7 +59,7 @@ void run_mount(MountArguments& arguments) {
 void add_mount_command(CLI::App& app) {
   auto arguments = std::make_shared<MountArguments>();
   MountOptions& options = arguments->options;
-  CLI::App* command = app.add_subcommand("mount", "Mount an image; needs root, umount takes it away again");
+  CLI::App* command = app.add_subcommand("mount", "Mount an image, as root; umount takes it away again");
   command->add_option("IMAGE", options.image, "image file, or digest or ref in the repository")->required();
   command->add_option("MOUNTPOINT", options.mountpoint, "directory to mount it on")->required();
   command->add_option("--repo,--store", options.repository, "repository with the objects")->required();

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "store/core/digest_text.hpp"
+#include "store/core/error.hpp"
 
 namespace sealroot {
 
@@ -22,7 +23,7 @@ void add_operand_arguments(CLI::App& command, OperandArguments& arguments, const
                   "fs-verity algorithm for what has to be\nmeasured (default: that of the other side)")
       ->check(CLI::IsMember({"sha512", "sha256"}));
   command.add_option("--arch", options.architecture, "platform of an OCI index (default: this\nhost's)");
-  command.add_flag("--keep-user-xattrs", options.keep_user_xattrs, "keep user.* extended attributes");
+  arguments.selinux = add_tree_options(command, arguments.tree_rules);
   command.add_option("--threads", options.threads, "worker threads (default: one a CPU)");
 }
 
@@ -30,6 +31,11 @@ OperandOptions operand_options(const OperandArguments& arguments, TreeForm form)
   OperandOptions options = arguments.options;
   options.form = arguments.form.empty() ? form : parse_tree_form(arguments.form);
   if (!arguments.digest.empty()) options.algorithm = parse_algorithm(arguments.digest);
+  options.xattrs = parse_xattr_rule(arguments.tree_rules.xattrs);
+  options.labels = parse_label_mode(arguments.tree_rules.selinux);
+  if (options.form != TreeForm::boot && arguments.selinux->count() > 0) {
+    throw Error(Fault::usage, "--selinux: only the boot form has labels; give --form boot");
+  }
   return options;
 }
 

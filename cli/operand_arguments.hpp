@@ -3,10 +3,7 @@
 #pragma once
 
 #include "builder/compare/operand.hpp"
-
-namespace CLI {
-class App;
-}
+#include "cli/tree_rules.hpp"
 
 namespace sealroot {
 
@@ -14,13 +11,14 @@ struct OperandArguments {
   OperandOptions options;
   std::string form;  // empty: what fits the command
   std::string digest;
+  TreeRules tree_rules;
+  CLI::Option* selinux = nullptr;
 };
 
-/// Adds --repo, --form, --digest, --arch, --keep-user-xattrs and --threads.
-/// `default_form` is for --help.
+/// Adds --repo, --form, --digest, --arch, --xattrs, --selinux and --threads. `default_form` is for --help.
 void add_operand_arguments(CLI::App& command, OperandArguments& arguments, const std::string& default_form);
 
-/// `form` is taken if none was given.
+/// `form` is taken if none was given. Error{usage}: --selinux is given for a form that has no labels.
 OperandOptions operand_options(const OperandArguments& arguments, TreeForm form);
 
 }  // namespace sealroot

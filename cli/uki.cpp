@@ -13,6 +13,7 @@
 #include "builder/uki/authenticode.hpp"
 #include "builder/uki/pcr.hpp"
 #include "cli/commands.hpp"
+#include "cli/print_record.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 
@@ -52,7 +53,7 @@ void print_json(const std::vector<Prediction>& predictions) {
     record[std::string(pcr_bank_name(prediction.bank))].push_back(
         {{"phase", prediction.phase}, {"pcr", kernel_boot_pcr}, {"hash", prediction.value}});
   }
-  std::cout << record.dump(2) << '\n';
+  print_record(record);
 }
 
 void print_text(const std::vector<Prediction>& predictions) {

@@ -11,7 +11,9 @@
 #include "builder/image/named_image.hpp"
 #include "builder/image/verify_image.hpp"
 #include "cli/commands.hpp"
+#include "cli/digest_argument.hpp"
 #include "cli/image_arguments.hpp"
+#include "cli/print_record.hpp"
 #include "cli/progress.hpp"
 #include "cli/verify_disk.hpp"
 #include "store/core/digest_text.hpp"
@@ -39,9 +41,7 @@ struct Verified {
 
 std::optional<Digest> expected_digest(const VerifyArguments& arguments) {
   if (arguments.digest.empty()) return std::nullopt;
-  const std::optional<Digest> digest = try_parse_digest(arguments.digest);
-  if (!digest) throw Error(Fault::usage, "--digest " + quoted(arguments.digest) + ": expected HEX or sha512:HEX");
-  return digest;
+  return parse_digest_argument("--digest", arguments.digest);
 }
 
 /// An image that is a file of its own: it has no fs-verity to ask for, its bytes are measured.
@@ -81,8 +81,7 @@ void print_json(const Verified& verified) {
                                          {"files", report.file_count},   {"objects", report.object_count},
                                          {"bytes", report.object_bytes}, {"sealed", report.sealed_count},
                                          {"findings", findings}};
-  // File names are bytes; JSON is UTF-8.
-  std::cout << record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  print_record(record);
 }
 
 void print_text(const Verified& verified) {
@@ -121,10 +120,7 @@ void run_verify(const VerifyArguments& arguments) {
 
 void add_verify_command(CLI::App& app) {
   auto arguments = std::make_shared<VerifyArguments>();
-  CLI::App* command = app.add_subcommand(
-      "verify",
-      "Measure an image and all objects that it needs, and say which path is\nbroken; or prove that a "
-      "disk boots only what a certificate vouches for");
+  CLI::App* command = app.add_subcommand("verify", "Measure an image and all its objects, or prove what a disk boots");
   add_image_arguments(*command, arguments->image);
   command->add_option("--digest", arguments->digest, "digest that the image must have");
   command
@@ -134,7 +130,7 @@ void add_verify_command(CLI::App& app) {
   command->add_flag("--require-verity", arguments->requirements.sealed,
                     "what has no fs-verity is a defect too, as a\nmount wants it");
   command->add_option("--threads", arguments->requirements.threads, "worker threads (default: one a CPU)");
-  command->add_flag("--json", arguments->json, "print a record with all defects");
+  command->add_flag("--json", arguments->json, "print a record");
   command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");
   command->callback([arguments] { run_verify(*arguments); });
 }

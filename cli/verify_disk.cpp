@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "builder/verify/verify_disk.hpp"
+#include "cli/print_record.hpp"
 #include "cli/progress.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
@@ -37,7 +38,7 @@ void run_verify_disk(const VerifyDiskArguments& arguments) {
     });
   }
   if (arguments.json) {
-    std::cout << proof_record(proof).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    print_record(proof_record(proof));
   } else {
     print_text(proof);
   }

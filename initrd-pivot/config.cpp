@@ -49,9 +49,7 @@ bool set_on_failure(Config& config, std::string_view value) {
   return value == "poweroff" || value == "reboot";
 }
 
-bool is_program_path(std::string_view value) {
-  return value.size() > 1 && value.size() < 256 && value.front() == '/';
-}
+bool is_program_path(std::string_view value) { return value.size() > 1 && value.size() < 256 && value.front() == '/'; }
 
 bool set_init(Config& config, std::string_view value) {
   config.init = value;

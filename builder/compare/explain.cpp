@@ -15,8 +15,7 @@ namespace sealroot {
 namespace {
 
 /// The image that has the digest, if anybody told where it may be.
-void read_other(const ExplainOptions& options, Explanation& explanation) {
-  const std::optional<Repository> repository = open_store_to_read(options.operands.repository);
+void read_other(const ExplainOptions& options, const std::optional<Repository>& repository, Explanation& explanation) {
   OperandOptions settled = options.operands;
   settled.algorithm = options.wanted.algorithm();
   if (!options.against.empty()) {
@@ -29,17 +28,24 @@ void read_other(const ExplainOptions& options, Explanation& explanation) {
   explanation.other = read_operand(explanation.other_name, settled, repository);
 }
 
-Tree read_raw(const ExplainOptions& options) {
+/// The source as it is, and how to read its policy.
+Operand read_raw(const ExplainOptions& options, const std::optional<Repository>& repository) {
   OperandOptions raw = options.operands;
   raw.algorithm = options.wanted.algorithm();
   raw.form = TreeForm::raw;
-  return read_operand(options.source, raw, std::nullopt).tree;
+  Operand source = read_operand(options.source, raw, repository);
+  if (source.read_file) return source;
+  source.read_file = [&repository](const RegularFile& file) {
+    if (repository) return repository->objects().read(*file.digest);
+    throw Error(Fault::missing, "its content is not at hand; name its repository with --repo");
+  };
+  return source;
 }
 
 /// The tree of a variant, or nullopt with the reason if the source can't be made into one.
-std::optional<Tree> try_variant(const Tree& raw, const Variant& variant, std::string& problem) {
+std::optional<Tree> try_variant(const Operand& source, const Variant& variant, std::string& problem) {
   try {
-    return make_variant(raw, variant);
+    return make_variant(source.tree, variant, source.read_file);
   } catch (const Error& error) {
     problem = error.what();
     return std::nullopt;
@@ -57,13 +63,13 @@ std::optional<Digest> try_digest(const Tree& tree, ImageFormat format, Algorithm
 
 class Search {
  public:
-  Search(const Tree& raw, const ExplainOptions& options, Explanation& explanation)
-      : raw_(raw), options_(options), explanation_(explanation) {}
+  Search(const Operand& source, const ExplainOptions& options, Explanation& explanation)
+      : source_(source), options_(options), explanation_(explanation) {}
 
   void run() {
-    for (const Variant& variant : tree_variants(raw_, explanation_.asked)) {
+    for (const Variant& variant : tree_variants(source_.tree, explanation_.asked)) {
       std::string problem;
-      std::optional<Tree> tree = try_variant(raw_, variant, problem);
+      std::optional<Tree> tree = try_variant(source_, variant, problem);
       if (variant == explanation_.asked) explanation_.problem = problem;
       if (!tree) continue;
       if (try_formats(variant, *tree)) return;
@@ -91,7 +97,8 @@ class Search {
 
   void compare_as_asked(const Tree& matching) {
     explanation_.compared = explanation_.given ? explanation_.asked : *explanation_.match;
-    explanation_.compared_tree = explanation_.given ? make_variant(raw_, explanation_.asked) : matching;
+    explanation_.compared_tree =
+        explanation_.given ? make_variant(source_.tree, explanation_.asked, source_.read_file) : matching;
   }
 
   /// Earlier variants have fewer deviations and win ties.
@@ -105,28 +112,35 @@ class Search {
     explanation_.compared_tree = std::move(tree);
   }
 
-  const Tree& raw_;
+  const Operand& source_;
   const ExplainOptions& options_;
   Explanation& explanation_;
   std::uint64_t fewest_ = std::numeric_limits<std::uint64_t>::max();
 };
+
+Variant asked_variant(const OperandOptions& operands) {
+  Variant asked{.form = operands.form, .labels = operands.labels};
+  if (operands.form == TreeForm::raw) {
+    asked.xattrs = KeptXattrs::all;
+  } else if (operands.xattrs == XattrRule::keep_user_xattrs) {
+    asked.xattrs = KeptXattrs::with_user;
+  }
+  return asked;
+}
 
 }  // namespace
 
 Explanation explain(const ExplainOptions& options) {
   Explanation explanation;
   const OperandOptions& operands = options.operands;
-  explanation.asked.form = operands.form;
-  if (operands.form == TreeForm::raw)
-    explanation.asked.xattrs = KeptXattrs::all;
-  else if (operands.keep_user_xattrs)
-    explanation.asked.xattrs = KeptXattrs::with_user;
+  explanation.asked = asked_variant(operands);
   // What is read as it is belongs to the C tools, or has its digests in it: nobody chose an algorithm.
   const Algorithm usual = has_transport(options.source) ? Algorithm::sha512 : options.wanted.algorithm();
   explanation.asked_algorithm = operands.algorithm.value_or(usual);
-  read_other(options, explanation);
-  const Tree raw = read_raw(options);
-  Search(raw, options, explanation).run();
+  const std::optional<Repository> repository = open_store_to_read(operands.repository);
+  read_other(options, repository, explanation);
+  const Operand source = read_raw(options, repository);
+  Search(source, options, explanation).run();
   return explanation;
 }
 

@@ -9,7 +9,6 @@
 #include "builder/source/directory.hpp"
 #include "builder/source/source.hpp"
 #include "builder/tree/dumpfile.hpp"
-#include "builder/tree/normalise.hpp"
 #include "store/core/error.hpp"
 #include "store/erofs/image_objects.hpp"
 #include "store/verity/verity_hasher.hpp"
@@ -27,16 +26,21 @@ bool is_directory(const std::string& name) {
 
 Operand read_directory_operand(const std::string& name, const OperandOptions& options) {
   Ingest ingest(nullptr, *options.algorithm, options.threads);
+  keep_policy_files(ingest);
   MergedTree merged;
   merged.apply(read_directory(name, ingest, {}, as_it_is));
-  return {"directory", std::move(merged).finish(ingest.finish()), {}, {}};
+  Tree tree = std::move(merged).finish(ingest.finish());
+  return {"directory", std::move(tree), {}, {}, read_kept_files(ingest)};
 }
 
 Operand read_source_operand(const std::string& name, const OperandOptions& options) {
   Ingest ingest(nullptr, *options.algorithm, options.threads);
-  Tree tree = read_source(name, {.architecture = options.architecture, .progress = {}}, ingest).tree;
-  shape_tree(tree, options.form, options.keep_user_xattrs);
-  return {"source", std::move(tree), {}, {}};
+  keep_policy_files(ingest);
+  Tree tree = read_source(name, {.architecture = options.architecture, .input_digests = false}, ingest).tree;
+  const ContentReader read_file = read_kept_files(ingest);
+  shape_tree(tree, options.form, options.xattrs);
+  if (options.form == TreeForm::boot) label_tree(tree, options.labels, read_file);
+  return {"source", std::move(tree), {}, {}, read_file};
 }
 
 /// An image has no digest of its own before it is measured; it is as its objects are.
@@ -70,9 +74,10 @@ TreeForm parse_tree_form(std::string_view name) {
 
 std::string_view tree_form_name(TreeForm form) { return form_names[static_cast<std::size_t>(form)]; }
 
-void shape_tree(Tree& tree, TreeForm form, bool keep_user_xattrs) {
+void shape_tree(Tree& tree, TreeForm form, XattrRule xattrs) {
   if (form == TreeForm::raw) return;
-  normalise_tree(tree, keep_user_xattrs ? XattrRule::keep_user_xattrs : XattrRule::allowlist_only);
+  if (form == TreeForm::boot) check_bootable_tree(tree);
+  normalise_tree(tree, xattrs);
   if (form == TreeForm::boot) make_boot_form(tree);
 }
 

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "builder/labels/label_tree.hpp"
+#include "builder/tree/normalise.hpp"
 #include "builder/tree/tree.hpp"
 #include "store/erofs/image_format.hpp"
 #include "store/repository.hpp"
@@ -18,16 +20,17 @@ enum class TreeForm : std::uint8_t { raw, plain, boot };
 TreeForm parse_tree_form(std::string_view name);
 std::string_view tree_form_name(TreeForm form);
 
-/// Normalises a tree as the form says.
-void shape_tree(Tree& tree, TreeForm form, bool keep_user_xattrs);
+/// Normalises a tree as the form says; the boot form gets its labels afterwards (label_tree.hpp).
+void shape_tree(Tree& tree, TreeForm form, XattrRule xattrs);
 
 struct OperandOptions {
   std::string repository;              // where digests and refs are looked up; may be empty
   std::optional<Algorithm> algorithm;  // of contents that have to be measured; else that of the other operand
   TreeForm form = TreeForm::plain;
   std::string architecture;  // of OCI sources; empty: this host's
-  bool keep_user_xattrs = false;
-  unsigned threads = 0;  // 0: one a CPU
+  XattrRule xattrs = XattrRule::allowlist_only;
+  LabelMode labels = LabelMode::automatic;  // of the boot form
+  unsigned threads = 0;                     // 0: one a CPU
 };
 
 struct Operand {
@@ -35,6 +38,7 @@ struct Operand {
   Tree tree;
   std::optional<Digest> digest;       // of an image: its own, measured
   std::optional<ImageFormat> format;  // of an image
+  ContentReader read_file{};          // of what was measured: reads the files of an SELinux policy in `tree`
 };
 
 /// Whether `name` is a SOURCE (it begins with one of the transports) or a directory: what has to be measured.

@@ -4,18 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "builder/image/listing.hpp"
-#include "builder/tree/dumpfile.hpp"
 
 namespace sealroot {
 namespace {
 
 constexpr std::size_t shown_digest_digits = 16;
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  append_escaped(out, text, DumpfileField::listing);
-  return out;
-}
 
 std::string value_text(const FieldChange& change, const std::optional<std::string>& value) {
   if (!value) return "none";
@@ -26,7 +19,7 @@ std::string value_text(const FieldChange& change, const std::optional<std::strin
 std::string node_text(const Node& node) {
   std::string text(type_name(node));
   if (const RegularFile* file = node.regular()) text += ' ' + std::to_string(file->size) + " bytes";
-  if (const Symlink* link = node.symlink()) text += " -> " + escaped(link->target);
+  if (const Symlink* link = node.symlink()) text += " -> " + listed_text(link->target);
   if (const auto* device = std::get_if<DeviceNode>(&node.content)) text += ' ' + device_numbers(*device);
   return text;
 }
@@ -47,7 +40,7 @@ nlohmann::ordered_json value_record(const std::optional<std::string>& value) {
 }  // namespace
 
 std::string change_line(const Change& change) {
-  const std::string path = escaped(change.path);
+  const std::string path = listed_text(change.path);
   if (change.before == nullptr) return "+ " + path + ": " + node_text(*change.after);
   if (change.after == nullptr) return "- " + path + ": " + node_text(*change.before);
   std::string line = "~ " + path;
@@ -63,7 +56,7 @@ nlohmann::ordered_json change_record(const Change& change) {
   if (change.before == nullptr || change.after == nullptr) {
     const bool added = change.before == nullptr;
     const Node& node = added ? *change.after : *change.before;
-    nlohmann::ordered_json record = {{"path", escaped(change.path)}, {"change", added ? "added" : "removed"}};
+    nlohmann::ordered_json record = {{"path", listed_text(change.path)}, {"change", added ? "added" : "removed"}};
     record.update(node_record(node));
     return record;
   }
@@ -72,7 +65,7 @@ nlohmann::ordered_json change_record(const Change& change) {
     fields.push_back(
         {{"field", field.field}, {"before", value_record(field.before)}, {"after", value_record(field.after)}});
   }
-  return {{"path", escaped(change.path)}, {"change", "changed"}, {"fields", fields}};
+  return {{"path", listed_text(change.path)}, {"change", "changed"}, {"fields", fields}};
 }
 
 std::string comparison_summary(const Comparison& comparison) {

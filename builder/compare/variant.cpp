@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "builder/labels/label_tree.hpp"
 #include "builder/tree/normalise.hpp"
 
 namespace sealroot {
@@ -24,6 +25,11 @@ constexpr std::array<Choice, 4> xattr_rules{{
     {"user.* and security.capability", "--xattrs keep-user-xattrs"},
     {"all xattrs", "mkcomposefs"},
     {"no xattrs", "mkcomposefs --skip-xattrs"},
+}};
+constexpr std::array<Choice, 3> label_modes{{
+    {"labels of the SELinux policy, if there is one", "--selinux auto"},
+    {"no SELinux labels", "--selinux off, or a tool that gives none"},
+    {"labels of the SELinux policy", "--selinux require"},
 }};
 constexpr std::array<Choice, 3> time_rules{{
     {"times as they are", "nanoseconds are kept"},
@@ -48,6 +54,7 @@ const Choice& choice(const Table& table, Rule rule) {
 /// What in a tree the rules could change.
 struct Traits {
   explicit Traits(const Tree& tree) {
+    has_policy = find(tree, "etc/selinux/config").has_value();
     std::vector<bool> met(tree.nodes.size());
     for (const Node& node : tree.nodes) {
       has_nanoseconds = has_nanoseconds || node.metadata.mtime_nanoseconds != 0;
@@ -60,13 +67,14 @@ struct Traits {
     }
   }
   bool has_nanoseconds = false;
+  bool has_policy = false;
   bool has_xattrs = false;
   bool has_links = false;
 };
 
 std::size_t tree_deviation_count(const Variant& a, const Variant& b) {
-  return std::size_t{a.form != b.form} + std::size_t{a.xattrs != b.xattrs} + std::size_t{a.times != b.times} +
-         std::size_t{a.links != b.links};
+  return std::size_t{a.form != b.form} + std::size_t{a.xattrs != b.xattrs} + std::size_t{a.labels != b.labels} +
+         std::size_t{a.times != b.times} + std::size_t{a.links != b.links};
 }
 
 void separate_links(Tree& tree) {
@@ -104,6 +112,13 @@ void apply_xattr_rule(const Tree& raw, const Variant& variant, Tree& tree) {
   }
 }
 
+/// The mode as asked for, and whether there are labels the other way round where that makes a difference.
+std::vector<LabelMode> label_choices(TreeForm form, LabelMode asked, const Traits& traits) {
+  if (form != TreeForm::boot) return {asked};
+  if (!traits.has_policy && asked != LabelMode::require) return {asked};
+  return {asked, asked == LabelMode::off ? LabelMode::automatic : LabelMode::off};
+}
+
 void apply_time_rule(TimeRule rule, Tree& tree) {
   if (rule == TimeRule::exact) return;
   for (Node& node : tree.nodes) {
@@ -121,6 +136,7 @@ std::vector<Deviation> deviations(const Variant& asked, const Variant& other) {
   };
   add(asked.form != other.form, choice(forms, other.form));
   add(asked.xattrs != other.xattrs, choice(xattr_rules, other.xattrs));
+  add(asked.labels != other.labels, choice(label_modes, other.labels));
   add(asked.times != other.times, choice(time_rules, other.times));
   add(asked.links != other.links, choice(link_rules, other.links));
   add(asked.format != other.format, choice(formats, other.format));
@@ -128,8 +144,10 @@ std::vector<Deviation> deviations(const Variant& asked, const Variant& other) {
 }
 
 std::string variant_text(const Variant& variant) {
-  return std::string(choice(forms, variant.form).text) + ", " + choice(xattr_rules, variant.xattrs).text + ", " +
-         choice(time_rules, variant.times).text + ", " + choice(link_rules, variant.links).text + ", " +
+  const std::string labels =
+      variant.form == TreeForm::boot ? std::string(", ") + choice(label_modes, variant.labels).text : "";
+  return std::string(choice(forms, variant.form).text) + ", " + choice(xattr_rules, variant.xattrs).text + labels +
+         ", " + choice(time_rules, variant.times).text + ", " + choice(link_rules, variant.links).text + ", " +
          choice(formats, variant.format).text;
 }
 
@@ -143,7 +161,9 @@ std::vector<Variant> tree_variants(const Tree& raw, const Variant& asked) {
           if (xattrs != asked.xattrs && !traits.has_xattrs) continue;
           if (times == TimeRule::seconds && times != asked.times && !traits.has_nanoseconds) continue;
           if (links != asked.links && !traits.has_links) continue;
-          variants.push_back({form, xattrs, times, links, asked.format});
+          for (const LabelMode labels : label_choices(form, asked.labels, traits)) {
+            variants.push_back({form, xattrs, labels, times, links, asked.format});
+          }
         }
       }
     }
@@ -162,11 +182,12 @@ std::vector<ImageFormat> format_variants(const Variant& asked) {
   return list;
 }
 
-Tree make_variant(const Tree& raw, const Variant& variant) {
+Tree make_variant(const Tree& raw, const Variant& variant, const ContentReader& read_file) {
   Tree tree = raw;
-  if (variant.form == TreeForm::boot) check_bootable_tree(raw);
-  shape_tree(tree, variant.form, true);
+  shape_tree(tree, variant.form, XattrRule::keep_user_xattrs);
   apply_xattr_rule(raw, variant, tree);
+  // Off leaves the labels that the xattr rule kept.
+  if (variant.form == TreeForm::boot && variant.labels != LabelMode::off) label_tree(tree, variant.labels, read_file);
   apply_time_rule(variant.times, tree);
   if (variant.links == LinkRule::separate) separate_links(tree);
   return tree;

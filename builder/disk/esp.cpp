@@ -51,19 +51,13 @@ void check_path(const std::string& path) {
   }
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 /// The files by path, checked: FAT does not tell upper from lower case.
 std::vector<EspFile> sorted(const std::vector<EspFile>& files) {
   std::set<std::string> seen;
   for (const EspFile& file : files) {
     check_path(file.path);
-    if (!seen.insert(lower(file.path)).second) throw Error(Fault::usage, "ESP file " + quoted(file.path) + ": twice");
+    if (!seen.insert(fold_case(file.path)).second)
+      throw Error(Fault::usage, "ESP file " + quoted(file.path) + ": twice");
   }
   std::vector<EspFile> result = files;
   std::ranges::sort(result, {}, &EspFile::path);
@@ -77,7 +71,7 @@ std::vector<std::string> directories(const std::vector<EspFile>& files) {
   for (const EspFile& file : files) {
     for (std::size_t slash = file.path.find('/'); slash != std::string::npos; slash = file.path.find('/', slash + 1)) {
       const std::string directory = file.path.substr(0, slash);
-      if (seen.insert(lower(directory)).second) result.push_back(directory);
+      if (seen.insert(fold_case(directory)).second) result.push_back(directory);
     }
   }
   return result;
@@ -111,6 +105,13 @@ void format(const Fd& disk, std::uint64_t offset_bytes, std::uint64_t size_bytes
 }
 
 }  // namespace
+
+std::string fold_case(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
 
 std::uint64_t sensible_esp_bytes(const std::vector<EspFile>& files) {
   std::uint64_t content = 0;

@@ -3,12 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "builder/disk/disk.hpp"
 #include "builder/disk/uuid.hpp"
 
 namespace sealroot {
+
+/// A path as FAT compares it, which does not tell upper from lower case.
+std::string fold_case(std::string path);
 
 /// Bytes of an ESP with room for these files and two updates of each, in whole MiB, at least 64 MiB.
 std::uint64_t sensible_esp_bytes(const std::vector<EspFile>& files);

@@ -13,12 +13,6 @@
 namespace sealroot {
 namespace {
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  append_escaped(out, text, DumpfileField::listing);
-  return out;
-}
-
 struct TypeName {
   char letter;
   const char* name;
@@ -60,10 +54,10 @@ void add_content(nlohmann::ordered_json& record, const Node& node) {
   if (const RegularFile* file = node.regular()) {
     record["size"] = file->size;
     if (file->digest) record["digest"] = to_hex(*file->digest);
-    if (!file->payload.empty()) record["payload"] = escaped(file->payload.get());
-    if (!file->inline_content.empty()) record["content"] = escaped(file->inline_content);
+    if (!file->payload.empty()) record["payload"] = listed_text(file->payload.get());
+    if (!file->inline_content.empty()) record["content"] = listed_text(file->inline_content);
   } else if (const Symlink* link = node.symlink()) {
-    record["target"] = escaped(link->target);
+    record["target"] = listed_text(link->target);
   } else if (const DeviceNode* device = std::get_if<DeviceNode>(&node.content)) {
     const auto [major, minor] = major_minor(device->rdev);
     record["major"] = major;
@@ -72,6 +66,12 @@ void add_content(nlohmann::ordered_json& record, const Node& node) {
 }
 
 }  // namespace
+
+std::string listed_text(std::string_view text) {
+  std::string out;
+  append_escaped(out, text, DumpfileField::listing);
+  return out;
+}
 
 void list_tree(const Tree& tree, std::string_view start, const std::function<void(const Listed&)>& visit) {
   const std::optional<NodeId> first = find(tree, start);
@@ -125,8 +125,8 @@ std::string listing_line(const Listed& listed) {
   } else {
     line += ' ' + std::to_string(listed.node.regular() != nullptr ? listed.node.regular()->size : 0);
   }
-  line += ' ' + escaped(listed.path);
-  if (const Symlink* link = listed.node.symlink()) line += " -> " + escaped(link->target);
+  line += ' ' + listed_text(listed.path);
+  if (const Symlink* link = listed.node.symlink()) line += " -> " + listed_text(link->target);
   return line;
 }
 
@@ -139,12 +139,12 @@ nlohmann::ordered_json node_record(const Node& node) {
                                    {"mtime_seconds", metadata.mtime_seconds},
                                    {"mtime_nanoseconds", metadata.mtime_nanoseconds}};
   add_content(record, node);
-  for (const auto& [name, value] : metadata.xattrs) record["xattrs"][escaped(name)] = escaped(value);
+  for (const auto& [name, value] : metadata.xattrs) record["xattrs"][listed_text(name)] = listed_text(value);
   return record;
 }
 
 nlohmann::ordered_json listing_record(const Listed& listed) {
-  nlohmann::ordered_json record = {{"path", escaped(listed.path)}, {"inode", listed.id}};
+  nlohmann::ordered_json record = {{"path", listed_text(listed.path)}, {"inode", listed.id}};
   record.update(node_record(listed.node));
   return record;
 }

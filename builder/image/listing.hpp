@@ -32,6 +32,8 @@ nlohmann::ordered_json listing_record(const Listed& listed);
 /// The part of a record that a node has under any name: without `path` and `inode`.
 nlohmann::ordered_json node_record(const Node& node);
 
+/// Names, targets and values as listings have them: escaped as in dumpfiles, an empty one stays empty.
+std::string listed_text(std::string_view text);
 /// "directory", "file", "link", "block device", "character device", "fifo" or "socket".
 std::string_view type_name(const Node& node);
 /// Four octal digits.

@@ -158,9 +158,9 @@ SealedConfig parse_sealed_config(std::string_view text) {
 
 Bytes make_sealed_config_cpio(const SealedConfig& config, ByteView pivot) {
   CpioWriter archive;
+  if (config.handover != "none") archive.add_file(handover_pivot_path.substr(1), pivot, 0555);
   const std::string text = sealed_config_text(config);
   archive.add_file(sealed_config_path, as_bytes(text), 0444);
-  if (config.handover != "none") archive.add_file(handover_pivot_path.substr(1), pivot, 0555);
   return archive.finish();
 }
 

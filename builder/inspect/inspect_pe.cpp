@@ -20,10 +20,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string digest_text(const Digest& digest) {
-  return std::string(algorithm_name(digest.algorithm())) + ":" + to_hex(digest);
-}
-
 /// `action`'s result, or why it has none.
 template <typename Action>
 Json value_or_error(Action&& action) {
@@ -79,7 +75,7 @@ Json os_release_json(std::string_view text) {
 }
 
 Json config_json(const SealedConfig& config) {
-  return {{"digest", digest_text(config.digest)},
+  return {{"digest", named_digest(config.digest)},
           {"cmdline", config.cmdline},
           {"allow", config.allow},
           {"etc", config.etc},
@@ -102,7 +98,7 @@ Json initramfs_json(const InitramfsFacts& facts) {
 
 Json digest_json(const DigestToken& token) {
   Json record{{"token", token.text}, {"form", token.form}, {"verity_optional", token.verity_optional}};
-  if (token.digest) record["digest"] = digest_text(*token.digest);
+  if (token.digest) record["digest"] = named_digest(*token.digest);
   return record;
 }
 

@@ -65,18 +65,7 @@ Policy read_policy(const PolicyReader& reader, const std::string& name) {
   return policy;
 }
 
-}  // namespace
-
-std::optional<Policy> load_policy(const Tree& tree, const ContentReader& read) {
-  const PolicyReader reader(tree, read);
-  const std::string path = std::string(selinux_folder) + "/config";
-  const auto config = reader.try_read(path);
-  if (!config) return std::nullopt;
-  const auto name = during("/" + path, [&] { return parse_policy_name(*config); });
-  if (!name) return std::nullopt;
-  return read_policy(reader, *name);
-}
-
+/// Whether load_policy() could want the content of this path (relative, normalised).
 bool is_policy_file(std::string_view path) {
   if (!path.starts_with(selinux_folder)) return false;
   const std::string_view rest = path.substr(selinux_folder.size());
@@ -89,6 +78,28 @@ bool is_policy_file(std::string_view path) {
   return std::count(rule_suffixes.begin(), rule_suffixes.end(), suffix) +
              std::count(alias_suffixes.begin(), alias_suffixes.end(), suffix) >
          0;
+}
+
+}  // namespace
+
+std::optional<Policy> load_policy(const Tree& tree, const ContentReader& read) {
+  const PolicyReader reader(tree, read);
+  const std::string path = std::string(selinux_folder) + "/config";
+  const auto config = reader.try_read(path);
+  if (!config) return std::nullopt;
+  const auto name = during("/" + path, [&] { return parse_policy_name(*config); });
+  if (!name) return std::nullopt;
+  return read_policy(reader, *name);
+}
+
+void keep_policy_files(Ingest& ingest) { ingest.keep(is_policy_file); }
+
+ContentReader read_kept_files(Ingest& ingest) {
+  return [kept = ingest.take_kept()](const RegularFile& file) {
+    const auto found = kept.find(*file.digest);
+    if (found != kept.end()) return found->second;
+    throw Error(Fault::missing, "its content came under another name and can be read from a store only");
+  };
 }
 
 }  // namespace sealroot

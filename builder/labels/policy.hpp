@@ -11,6 +11,7 @@
 #include "builder/labels/label_rules.hpp"
 #include "builder/tree/tree.hpp"
 #include "store/core/fd.hpp"
+#include "store/ingest.hpp"
 
 namespace sealroot {
 
@@ -27,7 +28,11 @@ using ContentReader = std::function<Bytes(const RegularFile& file)>;
 ///   throws   Error{malformed}: a file of it is missing, no regular file, too large or not understood
 std::optional<Policy> load_policy(const Tree& tree, const ContentReader& read);
 
-/// Whether load_policy() could want the content of this path (relative, normalised).
-bool is_policy_file(std::string_view path);
+/// For those who have no store to read from: `ingest`, before its first content, is told to keep what load_policy()
+/// could want in memory.
+void keep_policy_files(Ingest& ingest);
+
+/// Reads what was kept, once `ingest` is finished. The reader throws Error{missing} for a file that was not.
+ContentReader read_kept_files(Ingest& ingest);
 
 }  // namespace sealroot

@@ -119,9 +119,7 @@ nlohmann::ordered_json proof_record(const DiskProof& proof) {
   for (const DiskFinding& finding : proof.findings)
     findings.push_back({{"where", finding.where}, {"what", finding.what}});
   nlohmann::ordered_json images = nlohmann::ordered_json::array();
-  for (const Digest& image : proof.images) {
-    images.push_back(std::string(algorithm_name(image.algorithm())) + ":" + to_hex(image));
-  }
+  for (const Digest& image : proof.images) images.push_back(named_digest(image));
   return {{"proven", proof.findings.empty()}, {"findings", findings},          {"images", images},
           {"programs", proof.program_count},  {"objects", proof.object_count}, {"bytes", proof.object_bytes},
           {"not_covered", proof.uncovered}};

@@ -5,6 +5,7 @@
 #include <array>
 #include <ranges>
 
+#include "builder/disk/esp.hpp"
 #include "builder/embedded/embedded.hpp"
 #include "builder/inspect/inspect.hpp"
 #include "builder/inspect/pe_facts.hpp"
@@ -14,11 +15,6 @@
 
 namespace sealroot {
 namespace {
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return text;
-}
 
 struct Addon {
   std::string path;
@@ -48,7 +44,7 @@ class EspVerifier {
   }
 
   void check_file(const FatFile& file) {
-    const std::string path = lower(file.path);
+    const std::string path = fold_case(file.path);
     const Bytes content = reader_.read(file, max_boot_file_bytes);
     // By its content: firmware starts a program whatever its name is.
     if (as_text(content).starts_with("MZ")) return check_program(file.path, content);

@@ -20,6 +20,7 @@ installkernel() {
   hostonly='' instmods erofs overlay ext4
 }
 
+# shellcheck disable=SC2154 # dracut sets moddir
 install() {
   inst_simple "$sealroot_pivot"
   if dracut_module_included systemd-initrd; then

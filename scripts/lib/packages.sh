@@ -7,7 +7,8 @@ need_packages() {
   for list in "$@"; do lists+=("$root/scripts/packages/$list"); done
   if ! command -v dpkg-query >/dev/null; then
     if [ -n "${SEALROOT_SKIP_PACKAGES:-}" ]; then return 0; fi
-    echo "${0##*/}: this system has no dpkg: install what these Debian packages hold, then set SEALROOT_SKIP_PACKAGES=1:" >&2
+    echo "${0##*/}: this system has no dpkg: install what these Debian packages hold, then set" \
+      "SEALROOT_SKIP_PACKAGES=1:" >&2
     sed 's/[ \t]*#.*//; /^$/d; s/^/  /' "${lists[@]}" >&2
     return 1
   fi
@@ -27,8 +28,8 @@ need_packages() {
   local log
   log=$(mktemp)
   if ! { "${sudo[@]}" apt-get update -q &&
-         "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"; } \
-       >"$log" 2>&1; then
+         "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+           apt-get install -q -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     echo "${0##*/}: installing failed; the whole output is in $log" >&2
     return 1

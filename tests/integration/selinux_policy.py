@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-"""A real policy's file_contexts, put together from the modules of Debian's selinux-policy-default without installing it.
+"""A real policy's file_contexts, put together from the modules of Debian's selinux-policy-default, not installed.
 
 A module package (.pp) is, all little endian: u32 0xf97cff8f, u32 version, u32 count, count offsets of sections; the
 section of file contexts begins with u32 0xf97cff90. Source: libsepol, module_package_read_offsets()

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 """`--arch`: systems for another architecture than that of the build host.
 
-The pivot inside the program is for one architecture, so another has to be given; kernel, stub and boot loader have to be
-in the container image. Here they are this host's stub with another machine type in its header: nothing runs it.
+The pivot inside the program is for one architecture, so another has to be given; kernel, stub and boot loader have to
+be in the container image. Here they are this host's stub with another machine type in its header: nothing runs it.
 """
 
 import json

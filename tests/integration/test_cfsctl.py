@@ -46,12 +46,14 @@ def make_image(folder):
     manifest = json.loads(blob(demo, json.loads((demo / "index.json").read_text())["manifests"][0]).read_bytes())
     layers = [gzip.decompress(blob(demo, layer).read_bytes()) for layer in manifest["layers"]]
     long_name = "usr/share/" + "n" * 120
-    extra = [("boot/left-out", b"x" * 1000), (long_name, b"y" * 65), ("usr/share/same", b"y" * 65), ("usr/share/inline", b"z" * 64)]
+    extra = [("boot/left-out", b"x" * 1000), (long_name, b"y" * 65), ("usr/share/same", b"y" * 65),
+             ("usr/share/inline", b"z" * 64)]  # fmt: skip
     write_image(folder, [*layers, tar_bytes(extra)])
 
 
 def build(image, out, *options):
-    return json.loads(run(SEALROOT, "build", f"oci:{image}", "--arch", "amd64", "--json", "--quiet", "--no-disk", "--unsigned", "-o", out, *options))
+    usual = ("--arch", "amd64", "--json", "--quiet", "--no-disk", "--unsigned")
+    return json.loads(run(SEALROOT, "build", f"oci:{image}", *usual, "-o", out, *options))
 
 
 @unittest.skipUnless(CFSCTL, "CFSCTL does not name the program cfsctl")
@@ -102,12 +104,15 @@ class Cfsctl(unittest.TestCase):
     def test_layers_are_what_cfsctl_records_of_them(self):
         for layer in self.record["source"]["layers"]:
             diff_id = layer["diff_id"]
+            both = (self.pulled, self.built)
             with self.subTest(diff_id):
                 tar = run(CFSCTL, "--repo", self.built, "oci", "layer", diff_id)
                 self.assertEqual(diff_id, "sha256:" + hashlib.sha256(tar).hexdigest())
-                theirs, ours = (self.cfsctl(repository, "oci", "layer", "--dumpfile", diff_id) for repository in (self.pulled, self.built))
+                theirs, ours = (self.cfsctl(repository, "oci", "layer", "--dumpfile", diff_id) for repository in both)
                 self.assertEqual(theirs, ours)
-                theirs, ours = (json.loads(self.cfsctl(repository, "oci", "layer", "--json", diff_id)) for repository in (self.pulled, self.built))
+                theirs, ours = (
+                    json.loads(self.cfsctl(repository, "oci", "layer", "--json", diff_id)) for repository in both
+                )
                 self.assertEqual(theirs["size"], ours["size"])
                 self.assertEqual(theirs["entryCount"], ours["entryCount"])
                 self.assertEqual(theirs["splitstream"]["inlineSize"], ours["splitstream"]["inlineSize"])
@@ -199,7 +204,8 @@ class Cfsctl(unittest.TestCase):
 
     def test_what_cfsctl_pulled_repairs_what_we_built(self):
         repository = self.copy(self.built)
-        victim = max((path for path in (repository / "objects").rglob("*") if path.is_file()), key=lambda p: p.stat().st_size)
+        files = [path for path in (repository / "objects").rglob("*") if path.is_file()]
+        victim = max(files, key=lambda path: path.stat().st_size)
         victim.unlink()
         victim.write_bytes(b"damaged")
         self.assertEqual(1, subprocess.run([SEALROOT, "fsck", repository], check=False, capture_output=True).returncode)

@@ -39,6 +39,17 @@ SUMMARY = """1 paths added, 1 removed, 2 changed; contents: 2 added (204 bytes),
 objects: 1 shared (100 bytes), 1 added (200 bytes), 0 removed (0 bytes)
 """
 
+# More than an inode holds, so that it is read as large contents are.
+CONTEXTS = b"/.* system_u:object_r:default_t:s0\n/usr/bin(/.*)? system_u:object_r:bin_t:s0\n" + b"# padding\n" * 20
+POLICY = [
+    ("etc/selinux", None),
+    ("etc/selinux/config", b"SELINUXTYPE=small\n"),
+    ("etc/selinux/small", None),
+    ("etc/selinux/small/contexts", None),
+    ("etc/selinux/small/contexts/files", None),
+    ("etc/selinux/small/contexts/files/file_contexts", CONTEXTS),
+]
+
 
 def sealroot(*arguments):
     return subprocess.run([SEALROOT, *map(str, arguments)], check=False, capture_output=True, text=True)
@@ -98,6 +109,13 @@ class Diff(CompareTest):
         self.assertEqual({"count": 1, "bytes": 200}, record["summary"]["objects_added"])
         self.assertFalse(record["summary"]["equal"])
 
+    def test_json_names_a_file_whose_name_is_no_text(self):
+        path = os.fsencode(self.scratch) + b"/\xff.dump"
+        Path(os.fsdecode(path)).write_text(BEFORE)
+        done = subprocess.run([SEALROOT, "diff", "--json", path, path], check=False, capture_output=True)
+        self.assertEqual((0, b""), (done.returncode, done.stderr))
+        self.assertTrue(json.loads(done.stdout)["before"]["name"].endswith("/\ufffd.dump"))
+
     def test_directory_and_tar_of_it_are_equal(self):
         tree = self.scratch / "tree"
         (tree / "usr").mkdir(parents=True)
@@ -139,6 +157,34 @@ class Diff(CompareTest):
         self.assertEqual(
             0, sealroot("diff", "--repo", store, "--arch", "amd64", "--form", "boot", digest, GOLDEN_SOURCE).returncode
         )
+
+    def test_boot_form_has_the_labels_of_the_policy(self):
+        store = self.scratch / "store"
+        source = self.tar("a.tar", [*small_image.base_entries(), *POLICY])
+        digest = digest_of(source, "--store", store)
+        done = sealroot("diff", "--repo", store, "--form", "boot", digest, source)
+        self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
+        done = sealroot("diff", "--repo", store, "--form", "boot", "--selinux", "off", digest, source)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("~ /usr/bin: xattr security.selinux system_u:object_r:bin_t:s0 -> none\n", done.stdout)
+
+    def test_labels_need_the_boot_form(self):
+        image = self.image("a", BEFORE)
+        done = sealroot("diff", "--selinux", "off", image, image)
+        self.assertEqual((2, ""), (done.returncode, done.stdout))
+        self.assertIn("--form boot", done.stderr)
+
+    def test_user_xattrs_are_kept_where_asked_for(self):
+        entry = tarfile.TarInfo("usr/bin/tool")
+        entry.pax_headers = {"SCHILY.xattr.user.k": "v"}
+        source = self.tar("a.tar", [*small_image.base_entries(), entry])
+        store = self.scratch / "store"
+        rule = ("--xattrs", "keep-user-xattrs")
+        digest = digest_of(source, "--plain", "--store", store, *rule)
+        self.assertEqual(0, sealroot("diff", "--repo", store, *rule, digest, source).returncode)
+        done = sealroot("diff", "--repo", store, digest, source)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("~ /usr/bin/tool: xattr user.k v -> none\n", done.stdout)
 
     def test_ref_names_an_image(self):
         store = self.scratch / "store"
@@ -200,7 +246,40 @@ class Explain(CompareTest):
 
         digest = digest_of(source(False, "seconds.tar"), "--xattrs", "keep-user-xattrs")
         text = self.explained(1, digest, source(True, "exact.tar"))
-        self.assertIn("  user.* and security.capability: --xattrs keep-user-xattrs\n  times without nanoseconds: ", text)
+        self.assertIn(
+            "  user.* and security.capability: --xattrs keep-user-xattrs\n  times without nanoseconds: ", text
+        )
+
+    def test_labels_are_part_of_what_explains_a_digest(self):
+        source = self.tar("a.tar", [*small_image.base_entries(), *POLICY])
+        labelled = digest_of(source)
+        without = digest_of(source, "--selinux", "off")
+        self.assertNotEqual(labelled, without)
+        self.assertIn("the source gives this digest\n", self.explained(0, labelled, source))
+        self.explained(0, "--selinux", "off", without, source)
+        self.explained(0, "--selinux", "require", labelled, source)
+        self.assertIn(
+            "the source gives this digest when made with\n  no SELinux labels: --selinux off",
+            self.explained(1, without, source),
+        )
+        self.assertIn(
+            "  labels of the SELinux policy, if there is one: --selinux auto\n",
+            self.explained(1, "--selinux", "off", labelled, source),
+        )
+
+    def test_labels_are_given_to_a_dumpfile_whose_contents_are_in_the_repository(self):
+        source = self.tar("a.tar", [*small_image.base_entries(), *POLICY])
+        store = self.scratch / "store"
+        labelled = digest_of(source, "--store", store)
+        plain = digest_of(source, "--plain", "--store", store)
+        dump = self.write("plain.dump", sealroot("dump", "--repo", store, plain).stdout)
+        self.explained(0, "--repo", store, "--form", "boot", labelled, dump)
+
+    def test_required_policy_that_is_not_there_is_the_reason(self):
+        source = self.tar("a.tar", small_image.base_entries())
+        text = self.explained(1, "--selinux", "require", digest_of(source), source)
+        self.assertIn("no image: SELinux labels: the image names no policy", text)
+        self.assertIn("  no SELinux labels: --selinux off", text)
 
     def test_formats_of_the_other_tools_are_found(self):
         dump = self.write("a.dump", BEFORE)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-"""SELinux labels of an image with a real policy: libselinux's matchpathcon judges each, and cfsctl, named by CFSCTL, the
-digest."""
+"""SELinux labels of an image with a real policy: libselinux's matchpathcon judges each, and cfsctl, named by CFSCTL,
+the digest."""
 
 import io
 import json
@@ -63,7 +63,7 @@ def paths_of(rules):
     paths = {}
     for path, kind in sorted(wanted.items()):
         parts = path.split("/")
-        if not path or parts[0] in EMPTIED or "" in parts or any(part in (".", "..") or len(part) > 200 for part in parts):
+        if not path or parts[0] in EMPTIED or any(part in ("", ".", "..") or len(part) > 200 for part in parts):
             continue
         for depth in range(1, len(parts)):
             paths["/".join(parts[:depth])] = "d"
@@ -113,8 +113,9 @@ class Labels(unittest.TestCase):
             b"/home/[^/]+/.+\tsystem_u:object_r:user_home_t:s0\n",
         }
         cls.paths = paths_of([line.split() for line in cls.contexts.splitlines()])
-        for name in (*(name for name, _ in base_entries()), "home", "home/user", "bin/x", "lib64/ld.so", "lib/systemd/y",
-                     "etc/systemd/system/z", "home/user/f", "usr/lib/os-release", *cls.contents):  # fmt: skip
+        for name in (*(name for name, _ in base_entries()), "home", "home/user", "bin/x", "lib64/ld.so",
+                     "lib/systemd/y", "etc/systemd/system/z", "home/user/f", "usr/lib/os-release",
+                     *cls.contents):  # fmt: skip
             parts = name.split("/")
             for depth in range(1, len(parts)):
                 cls.paths["/".join(parts[:depth])] = "d"

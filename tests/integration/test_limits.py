@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-"""Input that is small to write and large to read: stopped by a limit that the message names, within bounds of memory and
-CPU time. Everything is made while it is read, nothing of it is stored."""
+"""Input that is small to write and large to read: stopped by a limit that the message names, within bounds of memory
+and CPU time. Everything is made while it is read, nothing of it is stored."""
 
 import contextlib
 import gzip

@@ -71,13 +71,14 @@ def read_dump_line(line, store):
         what = (device >> 8 & 0xFFF, device & 0xFF | device >> 12 & 0xFFF00)
     pairs = dict(pair.split(b"=", 1) for pair in xattrs)
     named = {unescape(key).decode(): unescape(value) for key, value in pairs.items()}
-    return unescape(path).strip(b"/"), Node(kind, bits & 0o7777, int(uid), int(gid), int(seconds), int(nanoseconds), what,
-                                named, unescape(path).strip(b"/"))  # fmt: skip
+    name = unescape(path).strip(b"/")
+    return name, Node(kind, bits & 0o7777, int(uid), int(gid), int(seconds), int(nanoseconds), what, named, name)
 
 
 def sealroot(archive, scratch):
     store = scratch / "store"
-    done = run(SEALROOT, "digest", "--plain", "--quiet", "--xattrs", "keep-user-xattrs", "--store", store, f"tar:{archive}")
+    rules = ("--plain", "--xattrs", "keep-user-xattrs")
+    done = run(SEALROOT, "digest", *rules, "--quiet", "--store", store, f"tar:{archive}")
     if done.returncode != 0:
         assert re.fullmatch(rb"sealroot: [^\n]+\n", done.stderr), done.stderr
         return None
@@ -164,8 +165,8 @@ def go(archive, _scratch):
         elif kind in "cb":
             what = (entry["major"], entry["minor"])
         xattrs = {key: bytes.fromhex(value) for key, value in entry["xattrs"].items() if wanted_xattr(key)}
-        node = Node(kind, entry["mode"], entry["uid"], entry["gid"], entry["seconds"], entry["nanoseconds"], what, xattrs,
-                    number)  # fmt: skip
+        node = Node(kind, entry["mode"], entry["uid"], entry["gid"], entry["seconds"], entry["nanoseconds"], what,
+                    xattrs, number)  # fmt: skip
         try:
             add_entry(nodes, bytes.fromhex(entry["name"]), node, link if entry["type"] == "1" else None)
         except KeyError:
@@ -224,7 +225,9 @@ def unpacking(*command, times_of_folders=True):
 
 JUDGES = {
     # -P: else a link with `..` is a file until the end, and one that comes later with the same name is lost.
-    "GNU tar": unpacking("tar", "-P", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", times_of_folders=False),
+    "GNU tar": unpacking(
+        "tar", "-P", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", times_of_folders=False
+    ),
     "bsdtar": unpacking("bsdtar", "--numeric-owner", "-xpf"),
     "Python": python,
     "Go": go,

@@ -87,7 +87,8 @@ def write_xattrs(folder):
         os.setxattr(top / "small", "user.binary", bytes(range(256)))
         os.setxattr(top / "sub", "user.empty", b"")
         if IS_ROOT:
-            os.setxattr(top / "setuid", "security.capability", bytes.fromhex("0100000202040000000000000000000000000000"))
+            capability = bytes.fromhex("0100000202040000000000000000000000000000")
+            os.setxattr(top / "setuid", "security.capability", capability)
     except OSError:
         return
     if shutil.which("setfacl"):

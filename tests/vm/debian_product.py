@@ -4,8 +4,8 @@
     debian_product.py --sealroot PROGRAM --build FOLDER --product FOLDER --out FOLDER    (a fixture of ctest)
     load()                                                                               gives it to a test
 
-`sealed` is Debian with systemd in the initramfs (dracut) and as PID 1; `dracut-shell` and `initramfs-tools` are the small
-demo image with the initramfs of that name.
+`sealed` is Debian with systemd in the initramfs (dracut) and as PID 1; `dracut-shell` and `initramfs-tools` are the
+small demo image with the initramfs of that name.
 """
 
 import argparse

@@ -158,8 +158,8 @@ class Disk:
     def write_partition(self, kind, content):
         """Puts the file `content` in the place of a partition's bytes."""
         partition = self.partitions[kind]
-        _run("dd", f"if={content}", f"of={self.path}", "bs=1M", "oflag=seek_bytes", "status=none", f"seek={partition.offset}",
-             "conv=notrunc")  # fmt: skip
+        _run("dd", f"if={content}", f"of={self.path}", "bs=1M", "oflag=seek_bytes", "status=none",
+             f"seek={partition.offset}", "conv=notrunc")  # fmt: skip
 
     def _kind(self, path):
         """directory, regular, symlink, ...; None if nothing is there."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-"""fs-verity in a few lines, apart from the product's: names of objects, and forged files with valid verity of their own.
+"""fs-verity in a few lines, apart from the product's: names of objects, and forged files with verity of their own.
 
 Digest, tree and descriptor: https://docs.kernel.org/filesystems/fsverity.html; where ext4 keeps them: fs/ext4/verity.c.
 """

@@ -4,7 +4,8 @@
     boot(machine, until=[...])  ->  Console
 
 A machine is only a command line with a time limit; machines.py makes them. Emulation on a loaded build machine now and
-then hangs before anything was said, so a boot that showed none of the `until` texts is started once more, and only then.
+then hangs before anything was said, so a boot that showed none of the `until` texts is started once more, and only
+then.
 """
 
 import dataclasses

@@ -66,14 +66,14 @@ def direct(kernel, initrd, command_line, disk, nvme=False, memory=512):
     drive = ("-drive", drive + "if=none,id=disk", "-device", "nvme,drive=disk,serial=1") if nvme else (
         "-drive", drive + "if=virtio")  # fmt: skip
     return Machine(
-        command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", str(memory), "-kernel", str(kernel), "-initrd", str(initrd),
-                 "-append", command_line, *drive),  # fmt: skip
+        command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", str(memory), "-kernel", str(kernel),
+                 "-initrd", str(initrd), "-append", command_line, *drive),  # fmt: skip
         timeout_seconds=40,
     )
 
 
 def secure_boot(variables, disk, smbios=()):
-    """QEMU with OVMF and Secure Boot; `variables` hold the keys, `smbios` are type 11 strings (anybody may set them)."""
+    """QEMU with OVMF and Secure Boot: `variables` hold keys, `smbios` are type 11 strings (anybody may set them)."""
     strings = [argument for value in smbios for argument in ("-smbios", f"type=11,value={value}")]
     return Machine(
         command=(*_EMULATOR, "-M", "q35,smm=on,accel=tcg", "-global", "driver=cfi.pflash01,property=secure,value=on",

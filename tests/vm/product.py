@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-"""What the boot tests boot, made once for all of them: tools and kernels from the cache, keys of our own, the demo image
-sealed by the product.
+"""What the boot tests boot, made once for all of them: tools and kernels from the cache, keys of our own, the demo
+image sealed by the product.
 
     product.py --sealroot PROGRAM --out FOLDER      makes it (ctest runs this as a fixture)
     load()                                          gives it to a test; FOLDER comes from SEALROOT_VM_PRODUCT
@@ -43,7 +43,7 @@ class Product:
         return self.systemd_boot / "usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 
     def sealed(self, name="sealed"):
-        """Output folder of one `sealroot build`: `sealed` with this system's stub, `newer-stub` with one that knows SMBIOS."""
+        """Output of a `sealroot build`: `sealed` has this system's stub, `newer-stub` one that knows SMBIOS."""
         return Sealed(self.folder / name)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-"""The distribution's kernel with its real modules and the signed initramfs as it is, started by QEMU without firmware."""
+"""The distribution's kernel with its real modules and the signed initramfs as it is, started without firmware."""
 
 import os
 import tempfile

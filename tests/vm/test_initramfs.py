@@ -60,7 +60,8 @@ class Dracut(InitramfsTest):
     def test_debian_reaches_multi_user_on_a_sealed_root(self):
         console = self.run_disk()
         self.check(console, shown=["root verified sha512:", UP, "^SEALROOT-CHECK mount:/=overlay .*verity=require",
-                                   "^SEALROOT-CHECK mount:/etc=overlay ", "^SEALROOT-CHECK mount:/var=ext4 .*nosuid,nodev"],
+                                   "^SEALROOT-CHECK mount:/etc=overlay ",
+                                   "^SEALROOT-CHECK mount:/var=ext4 .*nosuid,nodev"],
                    hidden=["FATAL"])  # fmt: skip
         expected = {"multi-user": "active", "failed": "", "machine-id": "1", "write:/usr/new": "refused",
                     "write:/etc/new": "ok", "write:/var/new": "ok"}  # fmt: skip

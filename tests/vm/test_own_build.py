@@ -28,7 +28,8 @@ class OwnBuild(SealedUmlTest):
         cls.addClassCleanup(scratch.cleanup)
         out = Path(scratch.name, "out")
         subprocess.run([os.environ["SEALROOT"], "build", f"oci:{cls.product.folder / 'demo'}", "--quiet", "--unsigned",
-                        "-o", out, *cls.options(Path(scratch.name))], check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+                        "-o", out, *cls.options(Path(scratch.name))],
+                       check=True, stdout=subprocess.DEVNULL)  # fmt: skip
         return Sealed(out)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 """`sealroot fsck` on a file system with fs-verity: what the kernel measures counts, and repairs are sealed again.
 
-The machine is user-mode Linux with this system's files as its root (read only) and the sealed disk, one of whose objects
-was damaged while the machine was off.
+The machine is user-mode Linux with this system's files as its root (read only) and the sealed disk, one of whose
+objects was damaged while the machine was off.
 """
 
 import json
@@ -59,7 +59,8 @@ class Repair(BootTest):
             tamper(damaged)
             partition = f"/dev/ubda{disk.partitions(damaged.path)[disk.ROOT].number}"
             init = Path(scratch) / "init"
-            init.write_text(INIT.format(partition=partition, sealroot=SEALROOT, source=source(Path(scratch)), object=self.name))
+            text = INIT.format(partition=partition, sealroot=SEALROOT, source=source(Path(scratch)), object=self.name)
+            init.write_text(text)
             init.chmod(0o755)
             machine = UserModeLinux.with_host_files(self.product.linux, scratch, init, [damaged.path])
             console = self.boot(machine, until=["CHECK repair=done"])
@@ -69,7 +70,8 @@ class Repair(BootTest):
 
     def check_repair(self, source, tamper, reason):
         reports, console = self.run_machine(source, tamper)
-        self.assertEqual([f"objects/{self.name}"], [damage["path"] for damage in reports["before"]["damages"]], console.text)
+        damaged = [damage["path"] for damage in reports["before"]["damages"]]
+        self.assertEqual([f"objects/{self.name}"], damaged, console.text)
         self.assertIn(reason, reports["before"]["damages"][0]["reason"])
         self.assertEqual((True, 1), (reports["repaired"]["ok"], reports["repaired"]["restored"]), console.text)
         after = reports["after"]

@@ -25,8 +25,8 @@ def signed(image, keys, name="db"):
     with tempfile.TemporaryDirectory() as scratch:
         plain, out = Path(scratch, "plain"), Path(scratch, "signed")
         plain.write_bytes(image)
-        subprocess.run(["sbsign", "--key", keys / f"{name}.key", "--cert", keys / f"{name}.crt", "--output", out, plain],
-                       check=True, capture_output=True)  # fmt: skip
+        subprocess.run(["sbsign", "--key", keys / f"{name}.key", "--cert", keys / f"{name}.crt", "--output", out,
+                        plain], check=True, capture_output=True)  # fmt: skip
         return out.read_bytes()
 
 

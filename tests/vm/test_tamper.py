@@ -189,7 +189,8 @@ class Surroundings(SealedUmlTest):
         """Which file system /etc is, and whether it can be written to; the image's own files are there in each case."""
         known = "^SEALROOT-CHECK hostname=sealroot-demo$"
         self.run_rows([
-            Row("transient", shown=(UP, known, "^SEALROOT-CHECK mount:/etc=overlay rw,", "^SEALROOT-CHECK write:/etc=ok$"),
+            Row("transient",
+                shown=(UP, known, "^SEALROOT-CHECK mount:/etc=overlay rw,", "^SEALROOT-CHECK write:/etc=ok$"),
                 hidden=("FATAL",), config=("etc=transient",)),
             Row("none", shown=(UP, known, "^SEALROOT-CHECK write:/etc=Read-only file system$"),
                 hidden=("FATAL", "SEALROOT-CHECK mount:/etc="), config=("etc=none",)),
@@ -236,7 +237,9 @@ class FileSystems(SealedUmlTest):
             root = Path(scratch, "root")
             shutil.copytree(self.sealed.folder / "composefs", root / "composefs", symlinks=True)
             (root / "state/os/default/var").mkdir(parents=True)
-            tamper = self.reformatted("mke2fs", "-q", "-F", "-t", "ext4", "-O", "^verity", "-b", "4096", "-d", str(root))
+            tamper = self.reformatted(
+                "mke2fs", "-q", "-F", "-t", "ext4", "-O", "^verity", "-b", "4096", "-d", str(root)
+            )
             self.run_rows([refused("R17 ext4", tamper, 12)])
 
     def test_R17_vfat(self):

@@ -29,7 +29,8 @@ TEST_CASE("the sealed configuration is written in its fixed order") {
         "version=1\ndigest=" + token + "\ncmdline=rw composefs.digest=" + token +
             " panic=10\nallow=a=1\nallow=b\netc=transient\nvar=none\non-failure=poweroff\n"
             "init=/usr/lib/systemd/systemd\nhandover=none\n");
-  CHECK_THAT(sealed_config_text(sample()), has_text("etc=overlay\nvar=bind\non-failure=reboot\ninit=/sbin/init\nhandover=none\n"));
+  CHECK_THAT(sealed_config_text(sample()),
+             has_text("etc=overlay\nvar=bind\non-failure=reboot\ninit=/sbin/init\nhandover=none\n"));
 }
 
 TEST_CASE("C3_no configuration is made for a command line without exactly one digest, the right one") {

@@ -80,7 +80,7 @@ class OciLayoutWriter {
 
   SourceResult read(const std::string& tag = {}, const std::string& architecture = "amd64") const {
     Ingest ingest(nullptr, Algorithm::sha256, 1);
-    return read_source("oci:" + path() + (tag.empty() ? "" : ":" + tag), {architecture, {}}, ingest);
+    return read_source("oci:" + path() + (tag.empty() ? "" : ":" + tag), {.architecture = architecture}, ingest);
   }
 
   std::string path() const { return (scratch_.path() / "image").string(); }

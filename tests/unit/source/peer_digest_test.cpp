@@ -16,7 +16,8 @@ namespace {
 
 std::string image_digest(Algorithm algorithm, bool boot_form) {
   Ingest ingest(nullptr, algorithm, 2);
-  Tree tree = read_source("oci-archive:" TEST_DATA "/golden/oci-image.tar:latest", {.architecture = "amd64"}, ingest).tree;
+  Tree tree =
+      read_source("oci-archive:" TEST_DATA "/golden/oci-image.tar:latest", {.architecture = "amd64"}, ingest).tree;
   normalise_tree(tree);
   if (boot_form) {
     check_bootable_tree(tree);
