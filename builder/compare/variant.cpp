@@ -104,7 +104,7 @@ void apply_xattr_rule(const Tree& raw, const Variant& variant, Tree& tree) {
   restore_xattrs(raw, variant.form, tree);
   if (variant.xattrs == KeptXattrs::all) return;
   for (Node& node : tree.nodes) {
-    std::erase_if(node.metadata.xattrs, [&](const auto& xattr) {
+    node.metadata.xattrs.erase_if([&](const auto& xattr) {
       if (variant.xattrs == KeptXattrs::none) return true;
       if (xattr.first == "security.capability") return false;
       return variant.xattrs == KeptXattrs::capability || !xattr.first.starts_with("user.");

@@ -54,7 +54,7 @@ void add_content(nlohmann::ordered_json& record, const Node& node) {
   if (const RegularFile* file = node.regular()) {
     record["size"] = file->size;
     if (file->digest) record["digest"] = to_hex(*file->digest);
-    if (!file->payload.empty()) record["payload"] = listed_text(file->payload);
+    if (!file->payload.empty()) record["payload"] = listed_text(file->payload.get());
     if (!file->inline_content.empty()) record["content"] = listed_text(file->inline_content);
   } else if (const Symlink* link = node.symlink()) {
     record["target"] = listed_text(link->target);

@@ -46,7 +46,7 @@ void OverlayXattrs::set_object(const RegularFile& file) {
   }
   set("trusted.overlay.metacopy", metacopy);
   if (!file.payload.empty()) {
-    set("trusted.overlay.redirect", table_.keep({"/", file.payload}));
+    set("trusted.overlay.redirect", table_.keep({"/", file.payload.get()}));
   } else if (file.digest && !file.without_payload) {
     set("trusted.overlay.redirect", table_.keep({"/", object_path(*file.digest)}));
   }

@@ -29,9 +29,7 @@ bool has_all(const Xattrs& xattrs, const std::array<Mark, 2>& marks) {
 }
 
 void drop(Xattrs& xattrs, const std::array<Mark, 2>& marks) {
-  for (const auto& [name, value] : marks) {
-    if (const auto found = xattrs.find(name); found != xattrs.end()) xattrs.erase(found);
-  }
+  for (const auto& [name, value] : marks) xattrs.erase(name);
 }
 
 /// struct ovl_metacopy of linux/fs/overlayfs/overlayfs.h: version, length, flags, algorithm, digest.
@@ -81,7 +79,7 @@ OverlayOrders read_xattrs(const erofs::Reader& reader, const erofs::Inode& inode
       }
       own.erase(overlay_prefix.size(), escape.size());
     }
-    if (!xattrs.emplace(std::move(own), value).second) throw bad("two xattrs named " + quoted(name));
+    if (!xattrs.emplace(std::move(own), std::string(value)).second) throw bad("two xattrs named " + quoted(name));
   }
   if (!orders.redirect.empty() && !orders.metacopy) throw bad("redirect without metacopy");
   return orders;

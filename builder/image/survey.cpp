@@ -97,7 +97,8 @@ class Walk {
   }
 
   void check_file(const RegularFile& file) const {
-    if (file.payload.size() > max_path_size || file.payload.find('\0') != std::string::npos) refuse("bad payload");
+    const std::string& payload = file.payload.get();
+    if (payload.size() > max_path_size || payload.find('\0') != std::string::npos) refuse("bad payload");
     if (!file.inline_content.empty()) {
       if (file.inline_content.size() != file.size) refuse("content of another length than the size says");
       if (file.size > max_content_size) refuse("inline content of more than 5000 bytes");

@@ -25,7 +25,7 @@ char type_of(const Node& node) {
 }
 
 void set_label(Node& node, const std::string* label) {
-  if (label != nullptr) node.metadata.xattrs.insert_or_assign(std::string(label_xattr), *label);
+  if (label != nullptr) node.metadata.xattrs[std::string(label_xattr)] = *label;
 }
 
 class Labelling {
@@ -83,7 +83,7 @@ class Labelling {
     if (is_same(*labels_[id], label)) return;
     // Each such name gets a copy of its own, even if two want the same label: composefs-rs counts links like that.
     Node copy = tree_[id];
-    copy.metadata.xattrs.erase(std::string(label_xattr));
+    copy.metadata.xattrs.erase(label_xattr);
     set_label(copy, label);
     copies_.push_back(std::move(copy));
     id = static_cast<NodeId>(tree_.nodes.size() + copies_.size() - 1);
@@ -112,8 +112,7 @@ LabelMode parse_label_mode(std::string_view name) {
 std::string_view label_mode_name(LabelMode mode) { return mode_names[static_cast<std::size_t>(mode)].second; }
 
 std::optional<std::string> label_tree(Tree& tree, LabelMode mode, const ContentReader& read) {
-  for (Node& node : tree.nodes)
-    std::erase_if(node.metadata.xattrs, [](const auto& x) { return x.first == label_xattr; });
+  for (Node& node : tree.nodes) node.metadata.xattrs.erase(label_xattr);
   if (mode == LabelMode::off) return std::nullopt;
   return during("SELinux labels", [&]() -> std::optional<std::string> {
     std::optional<Policy> policy = load_policy(tree, read);

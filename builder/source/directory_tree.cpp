@@ -31,9 +31,9 @@ void drop_devices(Tree& tree) {
 }
 
 void trim_metadata(Metadata& metadata, const DirectoryTreeOptions& options) {
-  if (!options.xattrs) metadata.xattrs.clear();
+  if (!options.xattrs) metadata.xattrs = {};
   if (options.only_user_xattrs) {
-    std::erase_if(metadata.xattrs, [](const auto& xattr) { return !xattr.first.starts_with("user."); });
+    metadata.xattrs.erase_if([](const auto& xattr) { return !xattr.first.starts_with("user."); });
   }
   if (options.epoch) metadata.mtime_seconds = metadata.mtime_nanoseconds = 0;
 }

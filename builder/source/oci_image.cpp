@@ -125,7 +125,7 @@ SourceResult read_oci_image(const BlobSource& blobs, const std::string& tag, con
     merged.apply(std::move(layer));
     result.info.layers.push_back({descriptor.media_type, descriptor.digest, descriptor.size, diff_id});
   }
-  const std::vector<Digest> digests = ingest.finish();
+  std::vector<Digest> digests = ingest.finish();
   if (options.record_layer) {
     ImageStreams& streams = result.streams.emplace();
     streams.manifest = std::move(chosen.document);
@@ -136,7 +136,7 @@ SourceResult read_oci_image(const BlobSource& blobs, const std::string& tag, con
       streams.unrecorded = "its digests are not all sha256, the only ones that cfsctl knows";
     }
   }
-  result.tree = std::move(merged).finish(digests);
+  result.tree = std::move(merged).finish(std::move(digests));
   return result;
 }
 

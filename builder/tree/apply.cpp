@@ -2,6 +2,7 @@
 #include "builder/tree/apply.hpp"
 
 #include <limits>
+#include <memory>
 
 #include "builder/tree/during_entry.hpp"
 #include "store/core/error.hpp"
@@ -19,7 +20,8 @@ void MergedTree::apply(Layer layer) {
     // The largest layer comes first and is most of the tree: growing by doubling would take half of it twice.
     if (layer.entries.size() > tree_.nodes.size()) tree_.nodes.reserve(tree_.nodes.size() + layer.entries.size());
     for (const Whiteout& whiteout : layer.whiteouts) hide(whiteout);
-    for (LayerEntry& entry : layer.entries) {
+    for (; !layer.entries.empty(); layer.entries.pop_front()) {
+      LayerEntry& entry = layer.entries.front();
       during_entry(entry.path, entry.offset, [&] { add(entry); });
     }
     // The directory of a whiteout may come with its own layer, so this is known only now.
@@ -87,8 +89,9 @@ void MergedTree::add(LayerEntry& entry) {
   tree_[parent].directory()->children.insert_or_assign(name, id);
 }
 
-Tree MergedTree::finish(const std::vector<Digest>& digests) && {
-  for (const auto& [node, content] : contents_) tree_[node].regular()->digest = digests.at(content);
+Tree MergedTree::finish(std::vector<Digest> digests) && {
+  const auto shared = std::make_shared<const std::vector<Digest>>(std::move(digests));
+  for (const auto& [node, content] : contents_) tree_[node].regular()->digest = ContentDigest(shared, content);
   return std::move(tree_);
 }
 

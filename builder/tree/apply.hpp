@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,8 +38,8 @@ struct Whiteout {
 };
 
 struct Layer {
-  std::string name;  // for messages
-  std::vector<LayerEntry> entries;
+  std::string name;                // for messages
+  std::deque<LayerEntry> entries;  // freed one by one while the tree takes them in
   std::vector<Whiteout> whiteouts;
 };
 
@@ -49,7 +50,7 @@ class MergedTree {
   void apply(Layer layer);
 
   /// The tree, with the digests that Ingest::finish() gave.
-  Tree finish(const std::vector<Digest>& digests) &&;
+  Tree finish(std::vector<Digest> digests) &&;
 
  private:
   void hide(const Whiteout& whiteout);

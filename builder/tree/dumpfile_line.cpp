@@ -153,7 +153,7 @@ Xattrs parse_xattrs(std::string_view text) {
     if (key.find('\0') != std::string::npos) refuse("NUL byte in an xattr name");
     total += xattr_overhead + key.size() + value.size();
     if (total > max_xattrs_size) refuse("more than 32767 bytes of xattrs");
-    const auto [at, added] = xattrs.try_emplace(std::move(key), std::move(value));
+    const auto [at, added] = xattrs.emplace(std::move(key), std::move(value));
     if (!added) refuse("xattr " + quoted(at->first) + " given twice");
   }
   return xattrs;
@@ -162,8 +162,8 @@ Xattrs parse_xattrs(std::string_view text) {
 RegularFile parse_regular(const Line& line) {
   RegularFile file;
   file.size = number<std::uint64_t>(size, line.fields[size]);
-  file.payload = unescape_optional(line.fields[payload]);
-  check_text(payload, file.payload);
+  std::string path = unescape_optional(line.fields[payload]);
+  check_text(payload, path);
   if (!is_absent(line.fields[content])) {
     file.inline_content = unescape(line.fields[content]);
     if (file.inline_content.size() > max_content_size) refuse("content: more than 5000 bytes");
@@ -172,11 +172,14 @@ RegularFile parse_regular(const Line& line) {
              std::to_string(file.size));
     }
   }
-  if (is_absent(line.fields[digest])) return file;
+  if (is_absent(line.fields[digest])) {
+    file.payload = std::move(path);
+    return file;
+  }
   file.digest = Digest::try_parse(line.fields[digest]);
   if (!file.digest) refuse("digest: " + quoted(line.fields[digest]) + " is not 64 or 128 lower-case hex digits");
-  file.without_payload = file.payload.empty();
-  if (file.payload == object_path(*file.digest)) file.payload.clear();
+  file.without_payload = path.empty();
+  if (path != object_path(*file.digest)) file.payload = std::move(path);
   return file;
 }
 

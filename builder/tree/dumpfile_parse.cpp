@@ -80,7 +80,7 @@ class DumpfileParser::Assembly {
     if (entry.path == "/" && entry.link_target.empty()) {
       if (!tree_.nodes.empty()) refuse("a second root");
       if (entry.node.directory() == nullptr) refuse("the root is not a directory");
-      tree_.add(std::move(entry.node));
+      tree_.nodes.push_back(std::move(entry.node));
       return;
     }
     const auto [directory, name] = split(entry.path);

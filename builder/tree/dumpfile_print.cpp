@@ -146,7 +146,7 @@ class Printer {
     if (file.payload.empty() && file.digest && !file.without_payload) {
       line_ += object_path(*file.digest);
     } else {
-      append_escaped(line_, file.payload, DumpfileField::optional);
+      append_escaped(line_, file.payload.get(), DumpfileField::optional);
     }
     line_ += ' ';
     append_escaped(line_, file.inline_content, DumpfileField::optional);

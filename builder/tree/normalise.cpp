@@ -48,7 +48,7 @@ void normalise_tree(Tree& tree, XattrRule xattrs) {
   tree[root_node].metadata = usr;
   if (Node* const run = try_top_directory(tree, "run")) empty_directory(*run, usr);
   for (Node& node : tree.nodes) {
-    std::erase_if(node.metadata.xattrs, [&](const auto& xattr) {
+    node.metadata.xattrs.erase_if([&](const auto& xattr) {
       const bool kept = xattr.first == "security.capability" ||
                         (xattrs == XattrRule::keep_user_xattrs && xattr.first.starts_with("user."));
       return !kept;

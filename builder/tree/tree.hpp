@@ -14,22 +14,21 @@
 #include <variant>
 #include <vector>
 
-#include "store/core/digest.hpp"
+#include "builder/tree/boxed.hpp"
+#include "builder/tree/content_digest.hpp"
+#include "builder/tree/xattrs.hpp"
 
 namespace sealroot {
 
 using NodeId = std::uint32_t;
 inline constexpr NodeId root_node = 0;
 
-/// Names are bytes and sort as bytes; values are bytes.
-using Xattrs = std::map<std::string, std::string, std::less<>>;
-
 struct Metadata {
   std::uint32_t permissions = 0755;  // the low 12 bits of st_mode
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::int64_t mtime_seconds = 0;
   std::uint32_t mtime_nanoseconds = 0;
+  std::int64_t mtime_seconds = 0;
   Xattrs xattrs;
 };
 
@@ -44,8 +43,8 @@ inline constexpr std::uint64_t max_inline_size = 64;
 struct RegularFile {
   std::uint64_t size = 0;
   std::string inline_content;    // whole content where it is inline, else empty
-  std::optional<Digest> digest;  // of the object that holds the content
-  std::string payload;           // dumpfile payload, without a leading '/'; empty: object_path(*digest)
+  ContentDigest digest;          // of the object that holds the content
+  Boxed<std::string> payload;    // dumpfile payload, without a leading '/'; empty: object_path(*digest)
   bool without_payload = false;  // a dumpfile may name a digest but no payload: the image gets no redirect
 };
 
