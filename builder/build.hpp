@@ -48,6 +48,7 @@ struct BuildOptions {
   std::optional<std::string> image_version;
   bool streams = true;             // record a container image as cfsctl does: container_streams.hpp
   std::optional<std::string> tag;  // of that record; else IMAGE_ID:IMAGE_VERSION
+  std::optional<std::string> container;  // container image to make as well: container_output.hpp
   bool disk = true;
   std::uint64_t disk_size = 0;  // bytes; 0: what is needed
   unsigned threads = 0;         // 0: one a CPU

@@ -33,7 +33,8 @@ NormalisedSource read_normalised(const TreeOptions& options, const ObjectStore* 
                                      .max_entries = options.max_entries,
                                      .progress = progress,
                                      .record_layer = options.record_layer,
-                                     .input_digests = options.input_digests},
+                                     .input_digests = options.input_digests,
+                                     .copy = options.copy},
                                     ingest);
   std::string& architecture = result.info.config.architecture;
   if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say

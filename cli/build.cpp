@@ -100,6 +100,10 @@ void add_output_options(CLI::App& command, BuildArguments& arguments) {
   command.add_flag("--no-streams", arguments.no_streams,
                    "don't record a container image in the\nrepository as cfsctl oci pull does");
   command.add_option("--tag", arguments.options.tag, "cfsctl's name for it (default:\nIMAGE_ID:IMAGE_VERSION)");
+  command
+      .add_option("--oci-out", arguments.options.container,
+                  "also make a container image with the UKI in\n/boot: DIR, oci:DIR[:TAG] or\noci-archive:FILE[:TAG]")
+      ->type_name("NAME");
   command.add_flag("--no-disk", arguments.no_disk, "don't make disk.raw");
   command
       .add_option("--disk-size", arguments.options.disk_size,
@@ -114,6 +118,9 @@ void print_summary(const nlohmann::ordered_json& record, const std::string& outp
   const auto text = [](const nlohmann::ordered_json& value) { return value.get<std::string>(); };
   std::cout << "image  " << text(record["image"]["digest"]) << '\n';
   std::cout << "uki    " << output << '/' << text(record["uki"]["file"]) << '\n';
+  if (record.contains("sealed_container")) {
+    std::cout << "oci    " << text(record["sealed_container"]["manifest"]) << '\n';
+  }
   if (record.contains("disk")) std::cout << "disk   " << output << '/' << text(record["disk"]["file"]) << '\n';
 }
 

@@ -91,9 +91,8 @@ class Recording {
 
 }  // namespace
 
-SourceResult read_oci_image(const BlobSource& blobs, const std::string& tag, const SourceOptions& options,
+SourceResult read_oci_image(const BlobSource& blobs, ChosenManifest chosen, const SourceOptions& options,
                             Ingest& ingest) {
-  ChosenManifest chosen = choose_manifest(blobs, tag, options.architecture);
   const Manifest& manifest = chosen.manifest;
   SourceResult result;
   Bytes config = read_document(blobs, manifest.config);

@@ -94,18 +94,24 @@ SourceResult read_host_directory(const std::string& path, const SourceOptions& o
   return {std::move(merged).finish(ingest.finish()), {}};
 }
 
+template <typename Opened>
+OpenContainer choose_in(std::unique_ptr<Opened> layout, const std::string& tag) {
+  const Descriptor root = choose_tagged(*layout, tag);
+  return {std::move(layout), root};
+}
+
+SourceResult read_container(const SourceName& name, const SourceOptions& options, Ingest& ingest) {
+  const OpenContainer container = open_container(name);
+  ChosenManifest chosen = choose_manifest(*container.blobs, container.root, options.architecture);
+  if (!options.copy) return read_oci_image(*container.blobs, std::move(chosen), options, ingest);
+  const std::unique_ptr<BlobSource> copied = options.copy(*container.blobs, chosen);
+  return read_oci_image(*copied, std::move(chosen), options, ingest);
+}
+
 SourceResult read_transport(const SourceName& name, const SourceOptions& options, Ingest& ingest) {
-  switch (name.transport) {
-    case Transport::oci_layout:
-      return read_oci_image(*open_layout_directory(name.path), name.tag, options, ingest);
-    case Transport::oci_archive:
-      return read_oci_image(*open_layout_archive(name.path), name.tag, options, ingest);
-    case Transport::tar:
-      return read_tar(name.path, options, ingest);
-    case Transport::directory:
-      break;
-  }
-  return read_host_directory(name.path, options, ingest);
+  if (is_container(name.transport)) return read_container(name, options, ingest);
+  return name.transport == Transport::tar ? read_tar(name.path, options, ingest)
+                                          : read_host_directory(name.path, options, ingest);
 }
 
 }  // namespace
@@ -135,6 +141,15 @@ SourceName parse_source(std::string_view source) {
     return result;
   }
   throw Error(Fault::usage, "source " + quoted(source) + ": unknown transport; " + usage_text);
+}
+
+bool is_container(Transport transport) {
+  return transport == Transport::oci_layout || transport == Transport::oci_archive;
+}
+
+OpenContainer open_container(const SourceName& name) {
+  if (name.transport == Transport::oci_archive) return choose_in(open_layout_archive(name.path), name.tag);
+  return choose_in(open_layout_directory(name.path), name.tag);
 }
 
 std::string_view transport_name(Transport transport) {

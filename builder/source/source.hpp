@@ -6,12 +6,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "builder/layer/limits.hpp"
+#include "builder/source/blob_source.hpp"
 #include "builder/source/manifest.hpp"
 #include "builder/tree/tree.hpp"
 #include "store/ingest.hpp"
@@ -32,6 +34,9 @@ bool has_transport(std::string_view text);
 /// Error{usage} names the transports there are.
 SourceName parse_source(std::string_view source);
 
+/// Whether it is a container image, with manifest and layers.
+bool is_container(Transport transport);
+
 std::string_view transport_name(Transport transport);
 
 struct SourceOptions {
@@ -43,6 +48,8 @@ struct SourceOptions {
   std::function<bool(const BlobDigest& diff_id)> record_layer{};
   /// Whether the digests of a tar itself are wanted: a SHA-256 from its start to its end, a third of all work.
   bool input_digests = true;
+  /// Copies a container image once it is known which one is meant, and returns where it is to be read instead.
+  std::function<std::unique_ptr<BlobSource>(const BlobSource& blobs, const ChosenManifest& chosen)> copy{};
 };
 
 struct LayerInfo {
@@ -77,6 +84,13 @@ struct SourceResult {
   SourceInfo info;
   std::optional<ImageStreams> streams{};  // of container images, if they were asked for
 };
+
+/// A container image, not yet read: where its blobs are, and the manifest or index of platforms that was named.
+struct OpenContainer {
+  std::unique_ptr<BlobSource> blobs;
+  Descriptor root;
+};
+OpenContainer open_container(const SourceName& name);
 
 /// Reads all of `source` and hands the contents of its files to `ingest`, whose finish() is called.
 ///   throws   Error naming source, layer, entry and reason. What has been stored by then stays as unused objects.
