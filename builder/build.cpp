@@ -76,6 +76,8 @@ NormalisedSource read_tree(const BuildOptions& options, const Repository& reposi
                           .threads = options.threads,
                           .max_entries = options.max_entries,
                           .record_layer = options.streams ? layers_missing_in(repository) : nullptr,
+                          .registry = options.registry,
+                          .known = {.repository = &repository},
                           .copy = container ? decltype(TreeOptions::copy)(copy) : nullptr},
                          &repository.objects(), [&](std::uint64_t done, std::uint64_t total) {
                            progress("reading " + options.source, done, total);

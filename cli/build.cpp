@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/print_record.hpp"
 #include "cli/progress.hpp"
+#include "cli/registry_options.hpp"
 #include "cli/tree_rules.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
@@ -29,10 +30,7 @@ struct BuildArguments {
 
 void add_input_options(CLI::App& command, BuildArguments& arguments) {
   BuildOptions& options = arguments.options;
-  command
-      .add_option("SOURCE", options.source, "oci:DIR[:TAG], oci-archive:FILE[:TAG],\ntar:FILE (- is stdin) or dir:DIR")
-      ->type_name("")
-      ->required();
+  command.add_option("SOURCE", options.source, source_help)->type_name("")->required();
   command.add_option("-o,--output", options.output, "folder to make")->type_name("DIR")->required();
   command.add_option("--store", options.store, "add objects to this repository instead of\nmaking OUTPUT/composefs")
       ->type_name("DIR");
@@ -154,6 +152,7 @@ void add_build_command(CLI::App& app) {
   add_boot_options(*command, *arguments);
   add_seal_options(*command, *arguments);
   add_output_options(*command, *arguments);
+  add_registry_options(*command, arguments->options.registry);
   command->callback([arguments] { run_build(*arguments); });
 }
 

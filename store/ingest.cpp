@@ -26,6 +26,8 @@ class Ingest::Pipeline {
   ContentId begin(std::uint64_t size_bytes, std::string_view path);
   void write(ByteView data);
   void end();
+  ContentId add_stored(const Digest& digest);
+  void abandon();
   std::vector<Digest> finish();
   std::map<Digest, std::vector<std::uint8_t>> take_kept() { return std::move(kept_); }
 
@@ -148,6 +150,22 @@ void Ingest::Pipeline::end() {
   ++id_;
 }
 
+ContentId Ingest::Pipeline::add_stored(const Digest& digest) {
+  assert(!open_);
+  const std::lock_guard lock(results_mutex_);
+  results_.push_back(digest);
+  return id_++;
+}
+
+void Ingest::Pipeline::abandon() {
+  if (!open_) return;
+  open_ = false;
+  large_.reset();
+  segment_used_ = 0;
+  keeping_.erase(id_);
+  ++id_;
+}
+
 void Ingest::Pipeline::submit_segment() {
   const std::size_t used = std::exchange(segment_used_, 0);
   queue_.submit(std::move(segment_),
@@ -203,6 +221,8 @@ void Ingest::keep(std::function<bool(std::string_view path)> wanted) { pipeline_
 ContentId Ingest::begin(std::uint64_t size_bytes, std::string_view path) { return pipeline_->begin(size_bytes, path); }
 void Ingest::write(ByteView data) { pipeline_->write(data); }
 void Ingest::end() { pipeline_->end(); }
+ContentId Ingest::add_stored(const Digest& digest) { return pipeline_->add_stored(digest); }
+void Ingest::abandon() { pipeline_->abandon(); }
 std::vector<Digest> Ingest::finish() { return pipeline_->finish(); }
 std::map<Digest, std::vector<std::uint8_t>> Ingest::take_kept() { return pipeline_->take_kept(); }
 

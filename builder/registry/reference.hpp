@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// References, the names of container images in registries: `host[:port]/repository[:tag][@digest]`. They become parts of
-// URLs, so nothing is taken that the grammar doesn't have. Source: github.com/distribution/reference.
+// References, the names of container images in registries: `host[:port]/repository[:tag][@digest]`. They become parts
+// of URLs, so nothing is taken that the grammar doesn't have. Source: github.com/distribution/reference.
 #pragma once
 
 #include <optional>

@@ -54,6 +54,12 @@ struct ChosenManifest {
   Bytes document;  // the manifest as it was served
 };
 
+/// A container image, not yet read: where its blobs are, and the manifest or index of platforms that was named.
+struct OpenContainer {
+  std::unique_ptr<BlobSource> blobs;
+  Descriptor root;
+};
+
 /// What `tag` names in the layout, an index of platforms or a manifest; empty: the layout must hold one image only.
 ///   throws   Error{missing} listing the tags there are
 Descriptor choose_tagged(const Layout& layout, const std::string& tag);

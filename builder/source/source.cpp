@@ -9,6 +9,7 @@
 #include "builder/source/directory.hpp"
 #include "builder/source/layer_input.hpp"
 #include "builder/source/oci_image.hpp"
+#include "builder/source/registry_source.hpp"
 #include "store/core/error.hpp"
 
 namespace sealroot {
@@ -20,13 +21,15 @@ struct TransportName {
   Transport transport;
   bool has_tag;
 };
-constexpr std::array<TransportName, 4> transports{{
+constexpr std::array<TransportName, 5> transports{{
+    {"docker", Transport::registry, false},
     {"oci", Transport::oci_layout, true},
     {"oci-archive", Transport::oci_archive, true},
     {"tar", Transport::tar, false},
     {"dir", Transport::directory, false},
 }};
-constexpr const char* usage_text = "known are oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE, tar:- and dir:DIR";
+constexpr const char* usage_text =
+    "known are docker://HOST/NAME[:TAG], oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE, tar:- and dir:DIR";
 
 /// A few bytes that were read to see what the file is, in front of the rest of it.
 class RewoundStream final : public ByteStream {
@@ -101,7 +104,7 @@ OpenContainer choose_in(std::unique_ptr<Opened> layout, const std::string& tag) 
 }
 
 SourceResult read_container(const SourceName& name, const SourceOptions& options, Ingest& ingest) {
-  const OpenContainer container = open_container(name);
+  const OpenContainer container = open_container(name, options.registry);
   ChosenManifest chosen = choose_manifest(*container.blobs, container.root, options.architecture);
   if (!options.copy) return read_oci_image(*container.blobs, std::move(chosen), options, ingest);
   const std::unique_ptr<BlobSource> copied = options.copy(*container.blobs, chosen);
@@ -127,27 +130,24 @@ SourceName parse_source(std::string_view source) {
   const std::size_t colon = source.find(':');
   const std::string_view name = source.substr(0, colon);
   const std::string_view rest = colon == std::string_view::npos ? std::string_view{} : source.substr(colon + 1);
-  if (name == "docker" && colon != std::string_view::npos) {
-    throw Error(Fault::usage, "source " + quoted(source) +
-                                  ": registries can't be read yet; copy the image first: skopeo copy " +
-                                  "docker://... oci:DIR:TAG");
-  }
   for (const TransportName& known : transports) {
     if (known.name != name || colon == std::string_view::npos) continue;
     const std::size_t tag = known.has_tag ? rest.find(':') : std::string_view::npos;
     SourceName result{known.transport, std::string(rest.substr(0, tag)),
                       tag == std::string_view::npos ? std::string{} : std::string(rest.substr(tag + 1))};
     if (result.path.empty()) throw Error(Fault::usage, "source " + quoted(source) + ": no path after the transport");
+    if (result.transport == Transport::registry) check_registry_name(result.path);
     return result;
   }
   throw Error(Fault::usage, "source " + quoted(source) + ": unknown transport; " + usage_text);
 }
 
 bool is_container(Transport transport) {
-  return transport == Transport::oci_layout || transport == Transport::oci_archive;
+  return transport == Transport::registry || transport == Transport::oci_layout || transport == Transport::oci_archive;
 }
 
-OpenContainer open_container(const SourceName& name) {
+OpenContainer open_container(const SourceName& name, const RegistryOptions& registry) {
+  if (name.transport == Transport::registry) return open_registry_image(name.path, registry);
   if (name.transport == Transport::oci_archive) return choose_in(open_layout_archive(name.path), name.tag);
   return choose_in(open_layout_directory(name.path), name.tag);
 }

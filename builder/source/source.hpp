@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // Where a system comes from: SOURCE of the command line, in the transport names that container tools use.
 //
-//   oci:DIR[:TAG]  oci-archive:FILE[:TAG]  tar:FILE  tar:-  dir:DIR         (docker:// is not there yet)
+//   docker://HOST/REPOSITORY[:TAG][@DIGEST]  oci:DIR[:TAG]  oci-archive:FILE[:TAG]  tar:FILE  tar:-  dir:DIR
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/layer/known_layer.hpp"
 #include "builder/layer/limits.hpp"
+#include "builder/registry/options.hpp"
 #include "builder/source/blob_source.hpp"
 #include "builder/source/manifest.hpp"
 #include "builder/tree/tree.hpp"
@@ -20,11 +22,11 @@
 
 namespace sealroot {
 
-enum class Transport { oci_layout, oci_archive, tar, directory };
+enum class Transport { registry, oci_layout, oci_archive, tar, directory };
 
 struct SourceName {
   Transport transport = Transport::oci_layout;
-  std::string path;  // "-": standard input (tar only)
+  std::string path;  // "-": standard input (tar only); of a registry: `//` and the reference
   std::string tag;   // empty: the only image there is
 };
 
@@ -39,6 +41,12 @@ bool is_container(Transport transport);
 
 std::string_view transport_name(Transport transport);
 
+/// Layers that need not be fetched again, because a repository has them: known_layer.hpp.
+struct KnownLayers {
+  const Repository* repository = nullptr;  // into which the source is read; null: nothing is known
+  KnownLayer::Contents contents = KnownLayer::Contents::read;
+};
+
 struct SourceOptions {
   std::string architecture;  // OCI's name; empty: that of this host
   std::uint64_t max_entries = max_entry_count;
@@ -48,6 +56,8 @@ struct SourceOptions {
   std::function<bool(const BlobDigest& diff_id)> record_layer{};
   /// Whether the digests of a tar itself are wanted: a SHA-256 from its start to its end, a third of all work.
   bool input_digests = true;
+  RegistryOptions registry{};
+  KnownLayers known{};
   /// Copies a container image once it is known which one is meant, and returns where it is to be read instead.
   std::function<std::unique_ptr<BlobSource>(const BlobSource& blobs, const ChosenManifest& chosen)> copy{};
 };
@@ -85,12 +95,8 @@ struct SourceResult {
   std::optional<ImageStreams> streams{};  // of container images, if they were asked for
 };
 
-/// A container image, not yet read: where its blobs are, and the manifest or index of platforms that was named.
-struct OpenContainer {
-  std::unique_ptr<BlobSource> blobs;
-  Descriptor root;
-};
-OpenContainer open_container(const SourceName& name);
+/// A container image that is_container().
+OpenContainer open_container(const SourceName& name, const RegistryOptions& registry);
 
 /// Reads all of `source` and hands the contents of its files to `ingest`, whose finish() is called.
 ///   throws   Error naming source, layer, entry and reason. What has been stored by then stays as unused objects.
