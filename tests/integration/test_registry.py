@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from own_registry import Authority  # noqa: E402
-from small_image import base_entries, tar_bytes, write_image  # noqa: E402
+from small_image import base_entries, blob, tar_bytes, write_image  # noqa: E402
 
 SEALROOT = os.environ["SEALROOT"]
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -200,6 +200,58 @@ class Cncf(unittest.TestCase):
         for name, reason in (("os/web:none", "manifest unknown"), ("none:1", "not found")):
             done = self.sealroot("digest", "--quiet", f"docker://{self.plain.host}/{name}", "--tls-verify=false")
             self.assertEqual((1, True), (done.returncode, reason in done.stderr), done.stderr)
+
+    def push(self, source, target, *options):
+        done = self.sealroot("push", "--quiet", "--json", "--arch", "amd64", source, target, *options)
+        self.assertEqual(0, done.returncode, done.stderr)
+        return json.loads(done.stdout)
+
+    def inspect(self, name, *options):
+        return json.loads(run("skopeo", "inspect", "--raw", *options, name))
+
+    def test_pushed_image_is_byte_for_byte_what_skopeo_gets(self):
+        layout = self.folder / "large"
+        write_image(layout, [tar_bytes(base_entries()), tar_bytes([("usr/x", random.Random(4).randbytes(20 << 20))])])
+        name = f"docker://{self.secured.host}/pushed/web:7"
+        pushed = self.push(f"oci:{layout}", name, *self.secure_options)
+        own = json.loads((layout / "index.json").read_text())["manifests"][0]
+        self.assertEqual(own["digest"], pushed["manifest"])
+        self.assertEqual(f"{self.secured.host}/pushed/web@{own['digest']}", pushed["name"])
+        self.assertEqual(json.loads(blob(layout, own).read_text()),
+                         self.inspect(name, "--cert-dir", self.trust, "--authfile", self.auth))  # fmt: skip
+        copy = self.folder / "pulled-by-skopeo"
+        run("skopeo", "--insecure-policy", "copy", "--quiet", "--src-cert-dir", self.trust, "--authfile", self.auth,
+            name, f"oci:{copy}")  # fmt: skip
+        for path in (layout / "blobs/sha256").iterdir():
+            self.assertEqual(path.read_bytes(), (copy / "blobs/sha256" / path.name).read_bytes())
+
+    def test_second_push_sends_nothing(self):
+        layout = self.folder / "again"
+        write_image(layout, [tar_bytes(base_entries()), tar_bytes([("usr/again", b"x" * 1000)])])
+        sent = [self.push(f"oci:{layout}", f"docker://{self.plain.host}/again:{tag}", "--tls-verify=false")["sent"]
+                for tag in "123"]  # fmt: skip
+        self.assertEqual([True, 0, 0], [sent[0] > 0, *sent[1:]])
+
+    def test_push_from_a_registry_to_layout_archive_and_registry(self):
+        name = f"docker://{self.plain.host}/os/web:1"
+        digest = self.push(name, f"oci:{self.folder / 'fetched'}:v1", "--tls-verify=false")["manifest"]
+        self.assertEqual(self.expected, self.digest(f"oci:{self.folder / 'fetched'}:v1"))
+        self.push(name, f"oci-archive:{self.folder / 'fetched.tar'}", "--tls-verify=false")
+        self.assertEqual(self.expected, self.digest(f"oci-archive:{self.folder / 'fetched.tar'}"))
+        other = f"docker://{self.plain.host}/elsewhere@{digest}"
+        self.assertEqual(digest, self.push(name, other, "--tls-verify=false")["manifest"])
+        self.assertEqual(self.expected, self.digest(other, "--tls-verify=false"))
+
+    def test_push_that_can_not_be(self):
+        wrong = f"docker://{self.plain.host}/x@sha256:{'0' * 64}"
+        for source, target, status, reason in (
+            (f"oci:{self.layout}", wrong, 2, "has the digest"),
+            (f"oci:{self.layout}", "dir:/tmp/x", 2, "not a container image"),
+            (f"oci:{self.layout}", f"oci:{self.layout}", 1, "is not empty"),
+            ("tar:x", wrong, 2, "not a container image"),
+        ):
+            done = self.sealroot("push", source, target, "--tls-verify=false", "--arch", "amd64")
+            self.assertEqual((status, True), (done.returncode, reason in done.stderr), done.stderr)
 
     def test_image_of_many_blobs_is_fetched_whole_and_in_order(self):
         layout = self.folder / "many"
