@@ -48,9 +48,9 @@ void add_push_command(CLI::App& app) {
   PushOptions& options = arguments->options;
   CLI::App* command = app.add_subcommand("push", "Copy a container image to a registry, byte for byte");
   command->option_defaults()->take_last();
-  command->add_option("SOURCE", options.source, "oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker://HOST/NAME[:TAG]")
+  command->add_option("SOURCE", options.source, "oci:DIR[:TAG], oci-archive:FILE[:TAG] or\ndocker://HOST/NAME[:TAG]")
       ->required();
-  command->add_option("DESTINATION", options.destination, "docker://HOST/NAME[:TAG], or a new oci: or oci-archive:")
+  command->add_option("DESTINATION", options.destination, "docker://HOST/NAME[:TAG], or a new oci: or\noci-archive:")
       ->required();
   command->add_option("--arch", options.architecture, "platform of an OCI index (default: this\nhost's)");
   command->add_flag("--json", arguments->json, "print a record");

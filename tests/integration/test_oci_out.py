@@ -18,6 +18,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import product  # noqa: E402
 from small_image import base_entries, blob, tar_bytes, write_image  # noqa: E402
 from test_build import content_of, run  # noqa: E402
+from test_registry import CncfRegistry  # noqa: E402
 
 SEALROOT = os.environ["SEALROOT"]
 CFSCTL = os.environ.get("CFSCTL", "")
@@ -135,6 +136,42 @@ class OciOut(unittest.TestCase):
         copy = self.scratch / "copy"
         run("skopeo", "copy", "--quiet", f"oci:{self.sealed}:v1", f"oci:{copy}:v1")
         self.assertEqual(manifest_of(self.sealed), manifest_of(copy))
+
+    @unittest.skipUnless(shutil.which("docker-registry") and shutil.which("htpasswd"), "docker-registry is not installed")
+    def test_from_a_registry_to_a_registry(self):
+        registry = CncfRegistry(self.scratch / "registry")
+        self.addCleanup(registry.stop)
+        name, options = f"docker://{registry.host}/web", ("--tls-verify=false",)
+        run(SEALROOT, "push", "--quiet", "--arch", "amd64", self.source, f"{name}:42", *options)
+        record = self.build("registry-out", f"oci:{self.scratch / 'from-registry'}:v1", *options, source=f"{name}:42")
+        self.assertEqual(content_of(self.sealed), content_of(self.scratch / "from-registry"))
+        self.assertEqual("docker", record["source"].pop("transport"))
+        self.assertEqual({**self.record["source"]}, {"transport": "oci", **record["source"]})
+        sealed = f"oci:{self.scratch / 'from-registry'}"
+        run(SEALROOT, "push", "--quiet", "--arch", "amd64", sealed, f"{name}:42-sealed", *options)
+        self.assertEqual(digest(self.source), digest(f"{name}:42-sealed", *options))
+
+    @unittest.skipUnless(shutil.which("docker-registry") and shutil.which("htpasswd"), "docker-registry is not installed")
+    def test_second_image_fetches_only_what_is_new(self):
+        registry = CncfRegistry(self.scratch / "second")
+        self.addCleanup(registry.stop)
+        layers = [gzip.decompress(blob(self.image, layer).read_bytes()) for layer in manifest_of(self.image)["layers"]]
+        newer = self.scratch / "newer"
+        write_image(newer, [*layers, tar_bytes([("usr/share/new", b"n" * 5000)])])
+        name, options = f"docker://{registry.host}/web", ("--tls-verify=false",)
+        for layout, tag in ((self.image, 1), (newer, 2)):
+            run(SEALROOT, "push", "--quiet", "--arch", "amd64", f"oci:{layout}", f"{name}:{tag}", *options)
+        store = self.scratch / "store"
+        run(SEALROOT, "digest", "--quiet", "--store", store, self.source, "--arch", "amd64")
+        usual = ("--quiet", "--arch", "amd64", "--unsigned", "--no-disk", "--store", store, *options)
+        run(SEALROOT, "build", f"{name}:1", *usual, "-o", self.scratch / "one")
+        before = len(registry.requests("GET /v2/web/blobs/"))
+        run(SEALROOT, "build", f"{name}:2", *usual, "-o", self.scratch / "two")
+        fetched = registry.requests("GET /v2/web/blobs/")[before:]
+        self.assertEqual(2, len(fetched), fetched)  # config and new layer
+        self.assertIn(manifest_of(newer)["layers"][-1]["digest"], "".join(fetched))
+        record = json.loads((self.scratch / "two/build.json").read_text())
+        self.assertEqual("sha512:" + digest(f"oci:{newer}"), record["image"]["digest"])
 
     def refused(self, source, target):
         return subprocess.run([SEALROOT, "build", source, "--quiet", "--unsigned", "-o", str(self.scratch / "refused"),

@@ -61,51 +61,33 @@ class Merger {
     return id ? &side.tree[*id] : nullptr;
   }
 
+  using Outcomes = std::vector<std::pair<std::string, Outcome>>;
+
   Outcome resolve(const std::string& path, std::optional<NodeId> old, std::optional<NodeId> here,
                   std::optional<NodeId> fresh) {
     if (here && std::holds_alternative<Socket>(here_.tree[*here].content)) here.reset();
     const Three nodes{node_of(old_, old), node_of(here_, here), node_of(new_, fresh)};
     const Choice choice = choose(nodes, same_content);
-    bool local = choice == Choice::here || (choice == Choice::conflict && prefers_here_);
-    const NodeId id = add_directory(merge_.tree);  // before its children: the root is the first
-    const std::size_t first = merge_.changes.size();
-    note(path, choice, local, false, nodes);
-    auto children = resolve_children(path, {old, here, fresh});
-    const auto any = [&](auto member) {
-      return std::any_of(children.begin(), children.end(), [&](const auto& child) { return child.second.*member; });
-    };
-    const bool stays_directory = is_directory(local ? nodes.here : nodes.fresh);
-    const bool gone = nodes.fresh == nullptr;
-    if (!stays_directory && !local && gone && any_node(children)) {
-      local = true;
-      replace_note(first,
-                   {path, EtcChange::Kind::kept, local, false, "removed by the image, but holds changes made here"});
-    } else if (!stays_directory && !local && !gone && any(&Outcome::holds_local)) {
-      local = prefers_here_;
-      replace_note(first, {path, EtcChange::Kind::conflict, local, false,
-                           "a directory with changes here, something else in the image"});
-    } else if (!stays_directory && local && any(&Outcome::holds_fresh)) {
-      local = prefers_here_;
-      replace_note(first, {path, EtcChange::Kind::conflict, local, false,
-                           std::string(fate(nodes.old, nodes.here)) + " here, a directory with changes in the image"});
-    }
-    const Node* const chosen = local ? nodes.here : nodes.fresh;
-    Outcome outcome;
-    if (!is_directory(chosen)) {
-      children.clear();
-      erase_notes(first, [&](const EtcChange& change) {
-        return change.path != path && (!gone || change.kind != EtcChange::Kind::conflict);
-      });
-    }
     const bool disputed = choice == Choice::conflict;
+    Outcome outcome;
     outcome.holds_local = nodes.here != nullptr && (disputed || choice == Choice::here);
     outcome.holds_fresh = nodes.fresh != nullptr && (disputed || choice == Choice::fresh);
+    const NodeId id = add_directory(merge_.tree);  // before its children: the root is the first
+    const std::size_t first = merge_.changes.size();
+    bool local = choice == Choice::here || (disputed && prefers_here_);
+    note(path, choice, local, false, nodes);
+    const Outcomes children = resolve_children(path, {old, here, fresh});
+    local = settle(path, nodes, local, children, first);
+    const Node* const chosen = local ? nodes.here : nodes.fresh;
+    if (!is_directory(chosen)) drop_notes_below(path, first, nodes.fresh == nullptr);
     if (chosen == nullptr) return outcome;
-    Node& node = merge_.tree[id];
-    if (chosen->directory() == nullptr) node.content = chosen->content;
-    node.metadata = merged_metadata(path, nodes, chosen, local);
-    if (local && chosen->regular() != nullptr) merge_.local_files.emplace(id, path);
+    merge_.tree[id].metadata = merged_metadata(path, nodes, chosen, local);
     outcome.node = id;
+    if (chosen->directory() == nullptr) {
+      merge_.tree[id].content = chosen->content;
+      if (local && chosen->regular() != nullptr) merge_.local_files.emplace(id, path);
+      return outcome;
+    }
     for (const auto& [name, child] : children) {
       outcome.holds_local |= child.holds_local;
       outcome.holds_fresh |= child.holds_fresh;
@@ -114,10 +96,27 @@ class Merger {
     return outcome;
   }
 
-  using Outcomes = std::vector<std::pair<std::string, Outcome>>;
-
-  static bool any_node(const Outcomes& outcomes) {
-    return std::any_of(outcomes.begin(), outcomes.end(), [](const auto& one) { return one.second.node.has_value(); });
+  /// Whether what is here comes out: as chosen for the path itself, unless that would lose what is below it.
+  bool settle(const std::string& path, const Three& nodes, bool local, const Outcomes& children, std::size_t first) {
+    const auto any = [&](const auto& holds) {
+      return std::any_of(children.begin(), children.end(), [&](const auto& child) { return holds(child.second); });
+    };
+    if (is_directory(local ? nodes.here : nodes.fresh)) return local;
+    EtcChange change{path, EtcChange::Kind::conflict, prefers_here_, false, {}};
+    if (!local && nodes.fresh == nullptr) {
+      if (!any([](const Outcome& child) { return child.node.has_value(); })) return local;
+      change.kind = EtcChange::Kind::kept;
+      change.local = true;
+      change.reason = "removed by the image, but holds changes made here";
+    } else if (!local) {
+      if (!any([](const Outcome& child) { return child.holds_local; })) return local;
+      change.reason = "a directory with changes here, something else in the image";
+    } else {
+      if (!any([](const Outcome& child) { return child.holds_fresh; })) return local;
+      change.reason = std::string(fate(nodes.old, nodes.here)) + " here, a directory with changes in the image";
+    }
+    replace_note(first, change);
+    return change.local;
   }
 
   Outcomes resolve_children(const std::string& path, const Ids& parents) {
@@ -179,6 +178,13 @@ class Merger {
   void replace_note(std::size_t first, EtcChange change) {
     erase_notes(first, [&](const EtcChange& old) { return old.path == change.path; });
     merge_.changes.push_back(std::move(change));
+  }
+
+  /// The path has no directory any more; conflicts that nobody has been told of stay.
+  void drop_notes_below(const std::string& path, std::size_t first, bool keeps_conflicts) {
+    erase_notes(first, [&](const EtcChange& change) {
+      return change.path != path && (!keeps_conflicts || change.kind != EtcChange::Kind::conflict);
+    });
   }
 
   const EtcSide& old_;
