@@ -55,7 +55,12 @@ class ContentSink {
 class LayerReader {
  public:
   LayerReader(ChunkSource& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest, LayerStream* recorder)
-      : tar_(stream, recorder), whiteouts_(whiteouts), budget_(budget), ingest_(ingest), recorder_(recorder) {}
+      : tar_(stream, recorder),
+        file_(recorder == nullptr ? stream.backing_file() : BackingFile{}),
+        whiteouts_(whiteouts),
+        budget_(budget),
+        ingest_(ingest),
+        recorder_(recorder) {}
 
   void read_all(Layer& layer) {
     while (const TarEntry* const entry = tar_.next()) {
@@ -144,7 +149,7 @@ class LayerReader {
         break;
       default:
         node.content.emplace<RegularFile>().size = entry.size;
-        result.content = read_content(result.path, *node.regular());
+        result.content = read_content(entry, result.path, *node.regular());
         if (recorder_ != nullptr && result.content) recorder_->add_content(*result.content);
     }
   }
@@ -154,9 +159,15 @@ class LayerReader {
     return {entry.link_target};
   }
 
-  std::optional<ContentId> read_content(const std::string& path, RegularFile& file) {
+  std::optional<ContentId> read_content(const TarEntry& entry, const std::string& path, RegularFile& file) {
     if (file.size > budget_.content_bytes) throw bad("files of more than 256 GiB together");
     budget_.content_bytes -= file.size;
+    if (file_.file != nullptr && entry.data_offset != 0 && file.size > max_inline_size) {
+      if (file_.size_bytes < entry.data_offset + file.size) {
+        throw bad("archive is cut at offset " + std::to_string(file_.size_bytes));
+      }
+      return ingest_.add_range(file_.file, entry.data_offset, file.size, path);
+    }
     ContentSink sink(path, file, ingest_);
     while (const std::optional<TarData> data = tar_.next_data()) {
       if (data->offset < sink.written()) throw bad("pieces of the sparse file overlap");
@@ -176,6 +187,7 @@ class LayerReader {
   }
 
   TarReader tar_;
+  BackingFile file_;  // of the archive, if contents may be read from there later
   WhiteoutRule whiteouts_;
   LayerBudget& budget_;
   Ingest& ingest_;
