@@ -24,7 +24,7 @@ from small_image import base_entries, tar_bytes, write_image  # noqa: E402
 SEALROOT = os.environ["SEALROOT"]
 MIB = 1 << 20
 ZEROS = bytes(64 * MIB)
-MEMORY = 384 * MIB
+MEMORY = 256 * MIB
 CPU_SECONDS = 10
 
 
