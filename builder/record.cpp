@@ -26,6 +26,13 @@ Json file_json(const BootFile& file) {
   return json;
 }
 
+Json layer_json(const LayerInfo& layer) {
+  return {{"media_type", layer.media_type},
+          {"digest", layer.digest.text()},
+          {"size", layer.size},
+          {"diff_id", layer.diff_id.text()}};
+}
+
 Json source_json(const SourceInfo& source) {
   Json json{{"transport", source.transport}};
   if (source.manifest_digest) json["manifest"] = source.manifest_digest->text();
@@ -34,12 +41,7 @@ Json source_json(const SourceInfo& source) {
   json["architecture"] = source.config.architecture;
   if (source.config.created) json["created"] = *source.config.created;
   if (!source.layers.empty()) json["layers"] = Json::array();
-  for (const LayerInfo& layer : source.layers) {
-    json["layers"].push_back({{"media_type", layer.media_type},
-                              {"digest", layer.digest.text()},
-                              {"size", layer.size},
-                              {"diff_id", layer.diff_id.text()}});
-  }
+  for (const LayerInfo& layer : source.layers) json["layers"].push_back(layer_json(layer));
   if (!source.config.labels.empty()) json["labels"] = source.config.labels;
   return json;
 }
@@ -67,10 +69,12 @@ Json options_json(const BuildOptions& options, const SourceInfo& source, const R
             {"pcr-banks", options.pcr_banks},
             {"no-streams", !options.streams},
             {"tag", nullptr},
+            {"oci-out", nullptr},
             {"no-disk", !options.disk},
             {"disk-size", nullptr}};
   if (options.tag) json["tag"] = *options.tag;
   if (options.pivot) json["pivot"] = "file";
+  if (options.container) json["oci-out"] = "file";
   if (options.cmdline) json["cmdline"] = *options.cmdline;
   if (options.disk_size != 0) json["disk-size"] = options.disk_size;
   return json;
@@ -166,6 +170,12 @@ void BuildRecord::add_disk(const std::string& name, const Fd& file, const DiskLa
         {"size", layout.root_size_bytes},
         {"uuid", layout.root_uuid},
         {"file_system_uuid", layout.file_system_uuid}}}};
+}
+
+void BuildRecord::add_sealed_container(const SealedContainer& sealed) {
+  json_["sealed_container"] = {{"manifest", sealed.manifest.digest.text()},
+                               {"config", sealed.config.digest.text()},
+                               {"layer", layer_json(sealed.layer)}};
 }
 
 }  // namespace sealroot

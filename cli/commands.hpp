@@ -11,6 +11,7 @@ namespace sealroot {
 
 void add_build_command(CLI::App& app);
 void add_digest_command(CLI::App& app);
+void add_push_command(CLI::App& app);
 void add_ls_command(CLI::App& app);
 void add_dump_command(CLI::App& app);
 void add_cat_command(CLI::App& app);

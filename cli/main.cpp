@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   add_build_command(app);
   add_digest_command(app);
+  add_push_command(app);
   add_ls_command(app);
   add_dump_command(app);
   add_cat_command(app);

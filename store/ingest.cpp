@@ -53,6 +53,8 @@ class Ingest::Pipeline {
   void end();
   ContentId add_range(std::shared_ptr<const Fd> file, std::uint64_t offset, std::uint64_t size_bytes,
                       std::string_view path);
+  ContentId add_stored(const Digest& digest);
+  void abandon();
   std::vector<Digest> finish();
   std::map<Digest, std::vector<std::uint8_t>> take_kept() { return std::move(kept_); }
 
@@ -243,6 +245,22 @@ Digest Ingest::Pipeline::store_range(const Fd& file, std::uint64_t offset, std::
   }
 }
 
+ContentId Ingest::Pipeline::add_stored(const Digest& digest) {
+  assert(!open_);
+  const std::lock_guard lock(results_mutex_);
+  results_.push_back(digest);
+  return id_++;
+}
+
+void Ingest::Pipeline::abandon() {
+  if (!open_) return;
+  open_ = false;
+  large_.reset();
+  segment_used_ = 0;
+  keeping_.erase(id_);
+  ++id_;
+}
+
 void Ingest::Pipeline::submit_segment() {
   const std::size_t used = std::exchange(segment_used_, 0);
   queue_.submit(std::move(segment_),
@@ -307,6 +325,8 @@ ContentId Ingest::add_range(std::shared_ptr<const Fd> file, std::uint64_t offset
                             std::string_view path) {
   return pipeline_->add_range(std::move(file), offset, size_bytes, path);
 }
+ContentId Ingest::add_stored(const Digest& digest) { return pipeline_->add_stored(digest); }
+void Ingest::abandon() { pipeline_->abandon(); }
 std::vector<Digest> Ingest::finish() { return pipeline_->finish(); }
 std::map<Digest, std::vector<std::uint8_t>> Ingest::take_kept() { return pipeline_->take_kept(); }
 

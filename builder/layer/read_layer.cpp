@@ -54,13 +54,15 @@ class ContentSink {
 
 class LayerReader {
  public:
-  LayerReader(ChunkSource& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest, LayerStream* recorder)
+  LayerReader(ChunkSource& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest, LayerStream* recorder,
+              const KnownLayer* known)
       : tar_(stream, recorder),
         file_(recorder == nullptr ? stream.backing_file() : BackingFile{}),
         whiteouts_(whiteouts),
         budget_(budget),
         ingest_(ingest),
-        recorder_(recorder) {}
+        recorder_(recorder),
+        known_(known) {}
 
   void read_all(Layer& layer) {
     while (const TarEntry* const entry = tar_.next()) {
@@ -168,14 +170,27 @@ class LayerReader {
       }
       return ingest_.add_range(file_.file, entry.data_offset, file.size, path);
     }
+    std::optional<TarData> data = tar_.next_data();
+    if (const auto digest = found_content(data, file.size, entry.data_offset)) {
+      while (tar_.next_data()) {  // zeros, which stand for it
+      }
+      return ingest_.add_stored(*digest);
+    }
     ContentSink sink(path, file, ingest_);
-    while (const std::optional<TarData> data = tar_.next_data()) {
+    for (; data; data = tar_.next_data()) {
       if (data->offset < sink.written()) throw bad("pieces of the sparse file overlap");
       fill_hole(sink, file, data->offset);
       sink.write(data->bytes);
     }
     fill_hole(sink, file, file.size);
     return sink.end();
+  }
+
+  /// The digest of a content that the repository has, where the layer comes from there.
+  std::optional<Digest> found_content(const std::optional<TarData>& data, std::uint64_t size,
+                                      std::uint64_t offset) const {
+    if (known_ == nullptr || !data || size <= max_inline_size || offset == 0) return std::nullopt;
+    return known_->content_at(offset, size);
   }
 
   void fill_hole(ContentSink& sink, const RegularFile& file, std::uint64_t end) {
@@ -192,6 +207,7 @@ class LayerReader {
   LayerBudget& budget_;
   Ingest& ingest_;
   LayerStream* recorder_;
+  const KnownLayer* known_;
 };
 
 }  // namespace
@@ -204,10 +220,10 @@ LayerBudget::LayerBudget(std::uint64_t entry_limit)
       hole_bytes(max_hole_size) {}
 
 Layer read_layer(ChunkSource& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
-                 Ingest& ingest, LayerStream* recorder) {
+                 Ingest& ingest, LayerStream* recorder, const KnownLayer* known) {
   Layer layer;
   layer.name = name;
-  LayerReader(stream, whiteouts, budget, ingest, recorder).read_all(layer);
+  LayerReader(stream, whiteouts, budget, ingest, recorder, known).read_all(layer);
   return layer;
 }
 
