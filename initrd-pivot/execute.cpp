@@ -10,6 +10,7 @@ namespace sealroot {
 namespace {
 
 int open_physical_root(Boot& boot) {
+  boot.facts.stage = Stage::root_partition;
   const Path path{boot.sysroot};
   const long fd = boot.kernel.open(Kernel::working_directory, path.c_str(), O_PATH | O_DIRECTORY, PathRule::trusted);
   if (fd < 0) boot.fail(Code::image_missing, {"opening ", boot.sysroot}, fd);

@@ -117,6 +117,7 @@ int open_state_directory(Boot& boot, int physical, std::string_view path, bool c
 }
 
 void mount_state(Boot& boot, const Plan& plan, int new_root, int physical) {
+  boot.facts.stage = Stage::state;
   switch (plan.etc) {
     case StateMode::overlay:
       mount_persistent_etc(boot, plan, new_root, physical);

@@ -55,10 +55,12 @@ Config read_config(Boot& boot, const char* path) {
     boot.fail(Code::sealed_config, {refused->view()});
   }
   boot.power_off = config.power_off;
+  boot.facts.wanted = config.digest;
   return config;
 }
 
 void check_command_line(Boot& boot, const Config& config, const char* path) {
+  boot.facts.stage = Stage::command_line;
   std::array<std::uint8_t, 8192> buffer{};
   if (const auto refused = refuse_command_line(read_whole(boot, path, buffer), config)) {
     boot.fail(Code::sealed_config, {refused->view()});
