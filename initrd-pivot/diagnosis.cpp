@@ -21,15 +21,6 @@ std::string_view name_of(std::size_t stage) { return stage_names[stage]; }
 
 // --- what was found ---
 
-void append_stages(Screen& screen, Stage refused) {
-  screen.append("  in order  ");
-  for (std::size_t i = 0; i < static_cast<std::size_t>(refused); ++i) {
-    screen.append(i == 0 ? "" : ", ").append(name_of(i));
-  }
-  if (refused == Stage::sealed_config) screen.append("nothing yet");
-  screen.append("\n  refused   ").append(name_of(static_cast<std::size_t>(refused))).append("\n");
-}
-
 void append_digest(Screen& screen, std::uint16_t algorithm, ByteView value) {
   const bool known = algorithm == static_cast<std::uint16_t>(Algorithm::sha256) ||
                      algorithm == static_cast<std::uint16_t>(Algorithm::sha512);
@@ -159,6 +150,14 @@ void append_wrapped(Screen& screen, std::string_view first, std::string_view tex
     text.remove_prefix(std::min(size + 1, text.size()));
   }
   screen.append("\n");
+}
+
+void append_stages(Screen& screen, Stage refused) {
+  Text<255> stages;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(refused); ++i)
+    stages.append(i == 0 ? "" : ", ").append(name_of(i));
+  append_wrapped(screen, "  in order  ", refused == Stage::sealed_config ? "nothing yet" : stages.view());
+  screen.append("  refused   ").append(name_of(static_cast<std::size_t>(refused))).append("\n");
 }
 
 }  // namespace

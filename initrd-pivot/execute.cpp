@@ -72,7 +72,7 @@ int compose_new_root(Boot& boot, const Plan& plan) {
 }
 
 void report_new_root(Boot& boot, const Plan& plan) {
-  Reason verified{"root verified ", algorithm_name(plan.digest.algorithm()), ":"};
+  Reason verified{plan.unsealed ? "root UNSEALED " : "root verified ", algorithm_name(plan.digest.algorithm()), ":"};
   boot.log.say(Log::info, verified.append_hex(plan.digest.bytes()).view());
   const Reason state{"etc=", state_mode_name(plan.etc), " var=", state_mode_name(plan.var)};
   boot.log.say(Log::info, state.view());

@@ -156,12 +156,13 @@ class Surroundings(SealedUmlTest):
             return tamper  # fmt: skip
         var = "/state/os/default/var"
         self.run_rows([
-            refused("R12 etc symlink", etc_as(lambda disk: disk.symlink(etc, "/composefs")), 16, "state dir"),
+            refused("R12 etc symlink", etc_as(lambda disk: disk.symlink(etc, "/composefs")), 16, "state dir: symlink"),
             refused("R12 etc fifo", etc_as(lambda disk: disk.node(etc, "p")), 16, "state dir"),
             refused("R12 etc device", etc_as(lambda disk: disk.node(etc, "c 1 3")), 16, "state dir"),
             refused("R12 etc file", etc_as(lambda disk: disk.write(etc, b"x")), 16, "state dir"),
-            refused("R12 deploy symlink", lambda disk: disk.symlink("/state/deploy", "os"), 16, "state dir"),
-            refused("R12 var symlink", lambda disk: (disk.move(var, "/v"), disk.symlink(var, "/v")), 16, "state dir"),
+            refused("R12 deploy symlink", lambda disk: disk.symlink("/state/deploy", "os"), 16, "state dir: symlink"),
+            refused("R12 var symlink", lambda disk: (disk.move(var, "/v"), disk.symlink(var, "/v")), 16,
+                    "state dir: symlink"),
             refused("R12 owner", lambda disk: disk.debugfs(f"sif {var} uid 1000"), 16, "owner"),
             refused("R12 mode", lambda disk: disk.debugfs(f"sif {var} mode 040777"), 16, "writable"),
         ])  # fmt: skip
