@@ -39,6 +39,11 @@ NodeId copy_subtree(const Tree& source, NodeId from, Tree& target) {
   return top;
 }
 
+NodeId add_directory(Tree& tree) {
+  tree.nodes.emplace_back();
+  return static_cast<NodeId>(tree.nodes.size() - 1);
+}
+
 /// Makes what is missing of `path` and returns its last directory.
 NodeId make_directories(Tree& tree, std::initializer_list<std::string> path) {
   NodeId parent = root_node;
@@ -48,7 +53,7 @@ NodeId make_directories(Tree& tree, std::initializer_list<std::string> path) {
       parent = known->second;
       continue;
     }
-    const NodeId added = tree.add(Node{});
+    const NodeId added = add_directory(tree);
     tree[parent].directory()->children.emplace(name, added);
     parent = added;
   }
@@ -59,7 +64,7 @@ NodeId make_directories(Tree& tree, std::initializer_list<std::string> path) {
 void copy_directory(const Tree& tree, std::string_view path, Tree& state, NodeId parent) {
   const auto source = find(tree, path);
   const bool present = source && tree[*source].directory() != nullptr;
-  const NodeId copied = present ? copy_subtree(tree, *source, state) : state.add(Node{});
+  const NodeId copied = present ? copy_subtree(tree, *source, state) : add_directory(state);
   state[parent].directory()->children.emplace(path, copied);
 }
 
