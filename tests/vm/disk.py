@@ -7,6 +7,7 @@ The root file system is written through debugfs at the partition's offset, the E
 import dataclasses
 import os
 import re
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -154,6 +155,23 @@ class Disk:
         with self.path.open("r+b") as file:
             file.seek(self._root_offset + offset)
             file.write(data)
+
+    def reformat_root(self, *command):
+        """Makes another file system on the root partition with the `command` that takes a file as its last argument."""
+        partition = self.partitions[ROOT]
+        with tempfile.NamedTemporaryFile() as part:
+            part.truncate(partition.size)
+            path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+            subprocess.run([*command, part.name], check=True, capture_output=True, env={**os.environ, "PATH": path})
+            self.write_partition(ROOT, part.name)
+
+    def copy_root(self, folder, features):
+        """An ext4 with these features in place of the root partition, with all of `folder` and a place for state."""
+        with tempfile.TemporaryDirectory() as scratch:
+            root = Path(scratch, "root")
+            shutil.copytree(folder, root / "composefs", symlinks=True)
+            (root / "state/os/default/var").mkdir(parents=True)
+            self.reformat_root("mke2fs", "-q", "-F", "-t", "ext4", "-O", features, "-b", "4096", "-d", str(root))
 
     def write_partition(self, kind, content):
         """Puts the file `content` in the place of a partition's bytes."""

@@ -3,8 +3,6 @@
 
 import os
 import shutil
-import subprocess
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -220,31 +218,12 @@ class Surroundings(SealedUmlTest):
 class FileSystems(SealedUmlTest):
     """The same files on a root partition that cannot hold fs-verity."""
 
-    def reformatted(self, *command):
-        def tamper(disk):
-            partition = disk.partitions[ROOT]
-            with tempfile.TemporaryDirectory() as scratch:
-                part = Path(scratch, "part")
-                with part.open("wb") as file:
-                    file.truncate(partition.size)
-                path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-                subprocess.run([*command, part], check=True, capture_output=True, env={**os.environ, "PATH": path})
-                disk.write_partition(ROOT, part)
-
-        return tamper
-
     def test_R17_ext4_without_verity(self):
-        with tempfile.TemporaryDirectory() as scratch:
-            root = Path(scratch, "root")
-            shutil.copytree(self.sealed.folder / "composefs", root / "composefs", symlinks=True)
-            (root / "state/os/default/var").mkdir(parents=True)
-            tamper = self.reformatted(
-                "mke2fs", "-q", "-F", "-t", "ext4", "-O", "^verity", "-b", "4096", "-d", str(root)
-            )
-            self.run_rows([refused("R17 ext4", tamper, 12)])
+        copy = lambda disk: disk.copy_root(self.sealed.folder / "composefs", "^verity")
+        self.run_rows([refused("R17 ext4", copy, 12)])
 
     def test_R17_vfat(self):
-        self.run_rows([refused("R17 vfat", self.reformatted("mkfs.vfat", "-F", "32"), "1[12]")])
+        self.run_rows([refused("R17 vfat", lambda disk: disk.reformat_root("mkfs.vfat", "-F", "32"), "1[12]")])
 
 
 if __name__ == "__main__":
