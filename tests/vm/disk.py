@@ -150,6 +150,17 @@ class Disk:
         self._remove_if_there(path)
         self.debugfs(f'ln "{target}" "{path}"')
 
+    def plant_in_etc(self, image_digest, name, data, mode=0o100644):
+        """Puts a file into the writable layer of a deployment's /etc and returns its path."""
+        folder = "/state/deploy"
+        self.folder(folder)
+        for part in (image_digest, "etc", "upper"):
+            folder += f"/{part}"
+            self.folder(folder)
+        self.folder(folder.replace("/upper", "/work"))
+        self.write(f"{folder}/{name}", data, mode)
+        return f"{folder}/{name}"
+
     def overwrite_root(self, offset, data):
         """Writes into the root partition itself, `offset` bytes from its start."""
         with self.path.open("r+b") as file:

@@ -47,6 +47,13 @@ def unsigned(image):
     return bytes(changed)
 
 
+def hashed_bytes(image):
+    """What the Authenticode digest of a signed image covers: all but checksum, table entry and certificates."""
+    checksum, entry = _headers(image) + 24 + 64, _headers(image) + 24 + 112 + 4 * 8
+    offset = struct.unpack_from("<I", image, entry)[0]
+    return image[:checksum] + image[checksum + 4 : entry] + image[entry + 8 : offset]
+
+
 def with_section(image, name, data):
     """The unsigned image with one more section, placed where all of it is already over."""
     pe = _headers(image)

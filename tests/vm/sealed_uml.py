@@ -72,6 +72,10 @@ class SealedUmlTest(BootTest):
         return sealed_config(self.config, [*lines, *(f"allow={token}" for token in machine.own_tokens)])
 
     def run_row(self, row, scratch):
+        return self.boot(self.prepare(row, scratch), DECIDED, row.name)
+
+    def prepare(self, row, scratch):
+        """The machine of a row; its disk and what it writes to that stay in `scratch`."""
         disk = Disk(self.sealed.disk, scratch / "disk.raw")
         if row.tamper:
             row.tamper(disk)
@@ -82,4 +86,4 @@ class SealedUmlTest(BootTest):
         config = self.config_for(machine, row).encode()
         over = cpio.archive({"sealroot.conf": (0o644, config), "modules.load": (0o644, b"")})
         initrd.write_bytes(self.initrd + bytes(-len(self.initrd) % 4) + over)
-        return self.boot(machine.machine(), DECIDED, row.name)
+        return machine.machine()

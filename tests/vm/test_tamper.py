@@ -167,14 +167,7 @@ class Surroundings(SealedUmlTest):
 
     def with_upper_file(self, disk):
         """Plants /etc/hostname in the writable layer of the deployment and returns its path."""
-        folder = "/state/deploy"
-        disk.folder(folder)
-        for name in (self.sealed.image_digest, "etc", "upper"):
-            folder += f"/{name}"
-            disk.folder(folder)
-        disk.folder(folder.replace("/upper", "/work"))
-        disk.write(f"{folder}/hostname", b"planted\n")
-        return f"{folder}/hostname"
+        return disk.plant_in_etc(self.sealed.image_digest, "hostname", b"planted\n")
 
     def test_R13_files_planted_in_the_writable_etc(self):
         """Gone with a transient /etc; with a persistent one they are there, and nobody says that the seal covers it."""
@@ -213,17 +206,6 @@ class Surroundings(SealedUmlTest):
                 file.write(bytes(1024))
 
         self.run_rows([refused("R16 superblock", wipe, 11)])
-
-
-class FileSystems(SealedUmlTest):
-    """The same files on a root partition that cannot hold fs-verity."""
-
-    def test_R17_ext4_without_verity(self):
-        copy = lambda disk: disk.copy_root(self.sealed.folder / "composefs", "^verity")
-        self.run_rows([refused("R17 ext4", copy, 12)])
-
-    def test_R17_vfat(self):
-        self.run_rows([refused("R17 vfat", lambda disk: disk.reformat_root("mkfs.vfat", "-F", "32"), "1[12]")])
 
 
 if __name__ == "__main__":
