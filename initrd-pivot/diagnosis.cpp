@@ -179,15 +179,18 @@ Screen describe_refusal(Kernel& kernel, const Facts& facts, Code code) {
 }
 
 void keep_kernel_log(Kernel& kernel) {
-  bool kept_before = false;
-  const long variables =
-      kernel.open(Kernel::working_directory, "/sys/firmware/efi/efivars", O_RDONLY | O_DIRECTORY, PathRule::trusted);
-  if (variables >= 0) {
-    for_each_name(kernel, static_cast<int>(variables), [&](std::string_view name) {
-      if (name.starts_with("dump-type")) kept_before = true;
-    });
-  }
-  if (kept_before) return;
+  constexpr const char* store = "/sys/fs/pstore";
+  // A boot that was refused early has not loaded it yet, a later one has removed the file.
+  const long module = kernel.open(Kernel::working_directory, "/lib/modules/efi_pstore.ko", O_RDONLY, PathRule::trusted);
+  if (module >= 0) kernel.load_module(static_cast<int>(module));
+  kernel.mount("pstore", store, "pstore", mount_no_set_id | mount_no_devices | mount_no_programs, nullptr);
+  const long kept = kernel.open(Kernel::working_directory, store, O_RDONLY | O_DIRECTORY, PathRule::trusted);
+  if (kept < 0) return;
+  bool empty = true;
+  for_each_name(kernel, static_cast<int>(kept), [&](std::string_view name) {
+    if (!name.starts_with('.')) empty = false;
+  });
+  if (!empty) return;
   const long setting = kernel.open(Kernel::working_directory, "/sys/module/printk/parameters/always_kmsg_dump",
                                    O_WRONLY, PathRule::trusted);
   if (setting >= 0) kernel.write(static_cast<int>(setting), "Y");

@@ -217,6 +217,12 @@ class Disk:
             _run("mcopy", "-i", self._esp(), f"::{path}", f"{scratch}/file")
             return Path(scratch, "file").read_bytes()
 
+    def overwrite_esp(self, offset, data):
+        """Writes into the ESP itself, `offset` bytes from its start."""
+        with self.path.open("r+b") as file:
+            file.seek(self.partitions[ESP].offset + offset)
+            file.write(data)
+
     def esp_remove(self, path):
         _run("mdel", "-i", self._esp(), f"::{path}")
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 """Variables of OVMF, read and written offline with Debian's virt-fw-vars."""
 
-import hashlib
 import json
 import os
 import struct
@@ -48,8 +47,7 @@ def changed(package, source, out, variables, *options):
 
 def revoked(program):
     """The variable dbx that takes one signed `program` back."""
-    digest = hashlib.sha256(pe.hashed_bytes(program)).digest()
-    entry = uuid.UUID(OWNER).bytes_le + digest
+    entry = uuid.UUID(OWNER).bytes_le + pe.authenticode(program)
     content = _SHA256_LIST.bytes_le + struct.pack("<III", 28 + len(entry), 0, len(entry)) + entry
     return ("dbx", DATABASE, _AUTHENTICATED, content)
 

@@ -152,12 +152,22 @@ TEST_CASE("the screen is kept where it outlives the restart") {
   CHECK(kernel.written[dump_setting] == "Y");
 }
 
-TEST_CASE("firmware that keeps a log already gets no second one") {
+TEST_CASE("a store that keeps a log already gets no second one") {
   FakeKernel kernel = FakeKernel::machine();
-  kernel.lists["/sys/firmware/efi/efivars"] = {".", "..", "Boot0000-guid", "dump-type0-1-1-1700000000-C-guid"};
+  kernel.lists["/sys/fs/pstore"] = {".", "..", "dmesg-efi_pstore-170000000001001"};
   kernel.failures["measure " + image] = -ENODATA;
   kernel.boot();
+  CHECK(kernel.called("mount pstore /sys/fs/pstore"));
   CHECK_FALSE(kernel.written.contains(dump_setting));
+}
+
+TEST_CASE("a boot that is refused before modules are loaded loads the one that keeps the log") {
+  FakeKernel kernel = FakeKernel::machine();
+  kernel.files["/lib/modules/efi_pstore.ko"] = "";
+  kernel.files["/proc/cmdline"] = good_line + " rd.break\n";
+  kernel.boot();
+  CHECK(kernel.called("module /lib/modules/efi_pstore.ko"));
+  CHECK(kernel.written[dump_setting] == "Y");
 }
 
 TEST_CASE("a power-off waits for no reader, and a dry run has no screen") {
