@@ -64,6 +64,7 @@ Json options_json(const BuildOptions& options, const SourceInfo& source, const R
             {"var", options.var},
             {"on-failure", options.on_failure},
             {"allow-cmdline", options.allow},
+            {"unsealed", options.unsealed},
             {"unsigned", options.unsigned_uki},
             {"phases", options.phases},
             {"pcr-banks", options.pcr_banks},
