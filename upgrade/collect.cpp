@@ -18,6 +18,8 @@ namespace sealroot {
 namespace {
 
 constexpr std::string_view own_refs = "images/refs/sealroot/";
+constexpr std::string_view staged_refs = "images/refs/sealroot/deploy/";
+constexpr std::string_view staged_tags = "streams/refs/oci/sealroot%2F";
 constexpr const char* unreadable = "gc: root unreadable, nothing deleted";
 
 bool is_good(const Deployments& all, const Deployment& each) {
@@ -46,7 +48,26 @@ void remove_refs(const Repository& repository, const Digest& image) {
   for (const RepositoryName& ref : read_names(repository).refs) {
     if (ref.object == image && ref.path.starts_with(own_refs)) unlink_beneath(repository.directory(), ref.path);
   }
-  unlink_beneath(repository.directory(), "streams/refs/oci/sealroot%2F" + to_hex(image));
+  unlink_beneath(repository.directory(), std::string(staged_tags) + to_hex(image));
+}
+
+/// What a staging left that was killed before there was anything else of its deployment, and a removal that was killed
+/// after all else was gone.
+void remove_stale_names(const Host& host, const Repository& repository, const std::set<Digest>& deployments) {
+  for (const RepositoryName& ref : read_names(repository).refs) {
+    for (const std::string_view prefix : {staged_refs, staged_tags}) {
+      if (!ref.path.starts_with(prefix)) continue;
+      const auto image = Digest::try_parse(std::string_view(ref.path).substr(prefix.size()));
+      if (image && !deployments.contains(*image)) unlink_beneath(repository.directory(), ref.path);
+    }
+  }
+  remove_stale_records(host.sysroot, deployments);
+}
+
+std::set<Digest> images_of(const std::vector<Deployment>& deployments) {
+  std::set<Digest> images;
+  for (const Deployment& each : deployments) images.insert(each.image);
+  return images;
 }
 
 /// Everything that may boot or that somebody wants to keep.
@@ -120,6 +141,9 @@ HostGcReport collect_host(const Host& host, const std::vector<Certificate>& trus
     for (const std::string& name : deployments.leftovers) remove_boot_entry(host.esp, name);
     remove_unfinished_state(host.sysroot);
     for (const Deployment& each : report.removed) remove_deployment(host, repository, each);
+    std::set<Digest> kept = images_of(deployments.all);
+    for (const Digest& image : images_of(report.removed)) kept.erase(image);
+    remove_stale_names(host, repository, kept);
   }
   report.objects = collect_objects(host, repository, options.dry_run);
   return report;

@@ -508,6 +508,22 @@ class Garbage(OnHost):
         for name in ("1", "2"):
             succeeded(sealroot("verify", "--repo", self.host.sysroot / "composefs", IMAGES.digest(name)))
 
+    def test_what_a_killed_staging_left_goes(self):
+        """Refs of an image that never became a deployment, and the record of one that is gone."""
+        done = succeeded(self.switch(IMAGES.sealed("2")))
+        image = IMAGES.digest("2")
+        shutil.rmtree(self.host.sysroot / "state/deploy" / image)
+        (self.host.esp / "EFI/Linux" / self.entry("2", "+3-0")).unlink()
+        repository, own = self.host.sysroot / "composefs", self.host.sysroot / "state/sealroot/deploy"
+        (own / (".new-" + "0" * 32)).write_text("half")
+        self.assertTrue((repository / "images/refs/sealroot/deploy" / image).is_symlink(), done)
+        self.assertTrue((repository / f"streams/refs/oci/sealroot%2F{image}").is_symlink())
+        succeeded(self.host.run("gc"))
+        self.assertEqual([], [*own.iterdir(), *(repository / "images/refs/sealroot/deploy").iterdir()])
+        self.assertFalse((repository / f"streams/refs/oci/sealroot%2F{image}").is_symlink())
+        self.assertFalse((repository / "images" / image).is_symlink())
+        self.assert_sound()
+
     def test_a_boot_entry_or_pin_that_cannot_be_read_stops_gc(self):
         for path, content in ((self.host.esp / "EFI/Linux/cut.efi", b"MZ"),
                               (self.host.sysroot / "state/sealroot/pins/x", b"")):  # fmt: skip

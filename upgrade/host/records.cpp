@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
 
@@ -135,6 +136,21 @@ void write_record(const Fd& sysroot, const Digest& image, const DeploymentRecord
 
 void remove_record(const Fd& sysroot, const Digest& image) {
   during("forgetting the deployment", [&] { remove_file(make_own_folder(sysroot, "deploy"), record_name(image)); });
+}
+
+void remove_stale_records(const Fd& sysroot, const std::set<Digest>& deployments) {
+  constexpr std::string_view extension = ".json";
+  during("forgetting old deployments", [&] {
+    const Fd folder = make_own_folder(sysroot, "deploy");
+    for (const DirectoryEntry& entry : list_directory(folder)) {
+      const std::size_t digits = entry.name.size() - std::min(entry.name.size(), extension.size());
+      const auto image = Digest::try_parse(std::string_view(entry.name).substr(0, digits));
+      const bool is_record = image && entry.name.ends_with(extension);
+      if (is_temporary_name(entry.name) || (is_record && !deployments.contains(*image))) {
+        remove_file(folder, entry.name);
+      }
+    }
+  });
 }
 
 std::set<Digest> read_marks(const Fd& sysroot, Mark mark) {

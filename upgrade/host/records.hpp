@@ -46,6 +46,10 @@ std::optional<DeploymentRecord> read_record(const Fd& sysroot, const Digest& ima
 void write_record(const Fd& sysroot, const Digest& image, const DeploymentRecord& record);
 void remove_record(const Fd& sysroot, const Digest& image);
 
+/// Removes records of images that are none of `deployments`, and files that a killed process left under temporary
+/// names.
+void remove_stale_records(const Fd& sysroot, const std::set<Digest>& deployments);
+
 enum class Mark { pinned, failed };
 
 /// Error{malformed}: a name that is no digest.

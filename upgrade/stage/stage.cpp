@@ -230,11 +230,11 @@ class Staging {
     const std::vector<std::string> obstacles = make_next(host_, trusted_, candidate.digest, options_.tries);
     result.warnings.insert(result.warnings.end(), obstacles.begin(), obstacles.end());
     result.staged = obstacles.empty();
-    set_mark(host_.sysroot, Mark::failed, candidate.digest, false);
-    if (!result.already_there) {
-      append_history(host_.sysroot, {"stage", candidate.digest, candidate.uki.facts.version, origin.source});
-    }
     try {
+      set_mark(host_.sysroot, Mark::failed, candidate.digest, false);
+      if (!result.already_there) {
+        append_history(host_.sysroot, {"stage", candidate.digest, candidate.uki.facts.version, origin.source});
+      }
       const Deployments now = read_deployments(host_, trusted_);
       if (!now.problems.empty()) return;  // what can't be read might be needed
       for (const Deployment& each : removable_deployments(now, options_.keep, candidate.digest)) {
