@@ -205,7 +205,8 @@ SealedConfig make_sealed_config(const BuildOptions& options, const std::string& 
           .etc = options.etc,
           .var = options.var,
           .on_failure = options.on_failure,
-          .handover = options.initrd == "minimal" ? "none" : "/init"};
+          .handover = options.initrd == "minimal" ? "none" : "/init",
+          .unsealed = options.unsealed};
 }
 
 /// Signs, and checks what came out with the certificate alone, as the firmware will.

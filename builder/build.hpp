@@ -44,6 +44,7 @@ struct BuildOptions {
   std::string etc = "overlay";  // what the pivot does with /etc, /var and a failed boot: sealed_config.hpp
   std::string var = "bind";
   std::string on_failure = "reboot";
+  bool unsealed = false;  // for file systems without fs-verity: nothing is verified behind the UKI
   std::vector<std::string> allow;  // tokens that may be appended to the signed command line
   std::optional<std::string> image_id;
   std::optional<std::string> image_version;

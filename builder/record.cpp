@@ -64,6 +64,7 @@ Json options_json(const BuildOptions& options, const SourceInfo& source, const R
             {"var", options.var},
             {"on-failure", options.on_failure},
             {"allow-cmdline", options.allow},
+            {"unsealed", options.unsealed},
             {"unsigned", options.unsigned_uki},
             {"phases", options.phases},
             {"pcr-banks", options.pcr_banks},
@@ -121,12 +122,9 @@ void BuildRecord::add_objects(const Fd& output, const ObjectStore& store, const 
   std::uint64_t total_bytes = 0;
   std::string list;
   for (const Digest& object : objects) {
-    struct stat info {};
-    if (::fstatat(store.directory().get(), object_path(object).c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) {
-      throw os_error("object " + store.path_of(object));
-    }
-    total_bytes += static_cast<std::uint64_t>(info.st_size);
-    list += to_hex(object) + " " + std::to_string(info.st_size) + "\n";
+    const std::uint64_t size_bytes = store.usage(object).size_bytes;
+    total_bytes += size_bytes;
+    list += to_hex(object) + " " + std::to_string(size_bytes) + "\n";
   }
   write_new_file(output, name, as_bytes(list));
   json_["objects"] = {

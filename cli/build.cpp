@@ -86,6 +86,8 @@ void add_seal_options(CLI::App& command, BuildArguments& arguments) {
   command.add_option("--on-failure", options.on_failure, "what a refused boot does")
       ->check(CLI::IsMember({"reboot", "poweroff"}))
       ->capture_default_str();
+  command.add_flag("--unsealed", options.unsealed,
+                   "for file systems without fs-verity: files\nare not verified, and it says so at boot");
   command
       .add_option("--allow-cmdline", options.allow,
                   "token that may be appended to the signed\ncommand line; repeatable; NAME=* for any\nvalue")
@@ -120,6 +122,7 @@ void print_summary(const nlohmann::ordered_json& record, const std::string& outp
     std::cout << "oci    " << text(record["sealed_container"]["manifest"]) << '\n';
   }
   if (record.contains("disk")) std::cout << "disk   " << output << '/' << text(record["disk"]["file"]) << '\n';
+  if (record["options"]["unsealed"].get<bool>()) std::cout << "seal   UNSEALED: it boots whatever its disk holds\n";
 }
 
 void run_build(BuildArguments& arguments) {

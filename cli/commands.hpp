@@ -25,5 +25,12 @@ void add_inspect_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 void add_uki_command(CLI::App& app);
+void add_status_command(CLI::App& app);
+void add_upgrade_command(CLI::App& app);
+void add_switch_command(CLI::App& app);
+void add_rollback_command(CLI::App& app);
+void add_pin_command(CLI::App& app);
+void add_unpin_command(CLI::App& app);
+void add_history_command(CLI::App& app);
 
 }  // namespace sealroot

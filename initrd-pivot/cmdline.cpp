@@ -26,20 +26,24 @@ bool names_digest(std::string_view token) {
   return false;
 }
 
-std::optional<Reason> refuse_digest_token(std::string_view token, const Config& config) {
+std::optional<Reason> refuse_digest_token(std::string_view token, Config& config) {
   constexpr std::string_view current = "composefs.digest=";
   constexpr std::string_view legacy = "composefs=";
   std::optional<Digest> digest;
+  bool as_sealed = true;
   if (token.starts_with(current)) {
     token.remove_prefix(current.size());
     digest = try_parse_digest_value(token);
-    if (digest && token != config.digest_value) return Reason{"digest of the command line is not the sealed one"};
+    as_sealed = token == config.digest_value;
   } else if (token.starts_with(legacy)) {
     token.remove_prefix(legacy.size());
     digest = Digest::try_parse(token);
   }
   if (!digest) return Reason{"malformed digest on the command line: ", token};
-  if (digest != config.digest) return Reason{"digest of the command line is not the sealed one"};
+  if (config.adopts_digest) config.digest = digest;
+  if (digest != config.digest || !(as_sealed || config.adopts_digest)) {
+    return Reason{"digest of the command line is not the sealed one"};
+  }
   return std::nullopt;
 }
 
@@ -85,7 +89,7 @@ std::optional<std::string_view> Tokens::next() {
 
 bool quotes_balanced(std::string_view line) { return std::count(line.begin(), line.end(), '"') % 2 == 0; }
 
-std::optional<Reason> refuse_command_line(std::string_view line, const Config& config) {
+std::optional<Reason> refuse_command_line(std::string_view line, Config& config) {
   if (line.empty() || line.back() != '\n') return Reason{"command line without its newline"};
   if (line.size() >= max_line_bytes) return Reason{"command line too long"};
   if (std::find(line.begin(), line.end(), '\0') != line.end()) return Reason{"command line with a NUL byte"};
@@ -100,7 +104,7 @@ std::optional<Reason> refuse_command_line(std::string_view line, const Config& c
   }
   if (count != 1) return Reason().append_number(count).append(" composefs args on the command line, 1 needed");
   if (auto refused = refuse_digest_token(digest_token, config)) return refused;
-  return refuse_other_tokens(line, config);
+  return config.adopts_digest ? std::nullopt : refuse_other_tokens(line, config);
 }
 
 }  // namespace sealroot

@@ -25,7 +25,8 @@ class Tokens {
 bool quotes_balanced(std::string_view line);
 
 /// Checks the content of /proc/cmdline: one digest token, equal to the sealed one; then the signed line token by token;
-/// then only allowed tokens. Returns why it is refused, nullopt if it is good.
-std::optional<Reason> refuse_command_line(std::string_view line, const Config& config);
+/// then only allowed tokens. A config that adopts the digest gets it from here, and no more is compared. Returns why it
+/// is refused, nullopt if it is good.
+std::optional<Reason> refuse_command_line(std::string_view line, Config& config);
 
 }  // namespace sealroot

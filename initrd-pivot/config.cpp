@@ -16,6 +16,8 @@ std::optional<StateMode> try_state_mode(std::string_view name) {
 }
 
 bool set_digest(Config& config, std::string_view value) {
+  config.adopts_digest = value == "command-line";
+  if (config.adopts_digest) return true;
   config.digest_value = value;
   config.digest = try_parse_digest_value(value);
   return config.digest.has_value();
@@ -64,28 +66,50 @@ bool set_handover(Config& config, std::string_view value) {
 
 bool set_version(Config&, std::string_view value) { return value == "1"; }
 
+bool set_unsealed(Config& config, std::string_view value) {
+  config.unsealed = value == "yes";
+  return config.unsealed;
+}
+
+enum class Count { once, at_most_once, any };
+
 struct Key {
   std::string_view name;
   bool (*set)(Config&, std::string_view value);  // false: the value is refused
-  bool repeatable;
+  Count count;
 };
 
-constexpr std::array<Key, 9> keys{{{"version", set_version, false},
-                                   {"digest", set_digest, false},
-                                   {"cmdline", set_command_line, false},
-                                   {"allow", set_allow, true},
-                                   {"etc", set_etc, false},
-                                   {"var", set_var, false},
-                                   {"on-failure", set_on_failure, false},
-                                   {"init", set_init, false},
-                                   {"handover", set_handover, false}}};
+constexpr std::array<Key, 10> keys{{{"version", set_version, Count::once},
+                                    {"digest", set_digest, Count::once},
+                                    {"cmdline", set_command_line, Count::at_most_once},
+                                    {"allow", set_allow, Count::any},
+                                    {"etc", set_etc, Count::once},
+                                    {"var", set_var, Count::once},
+                                    {"on-failure", set_on_failure, Count::once},
+                                    {"init", set_init, Count::once},
+                                    {"handover", set_handover, Count::once},
+                                    {"unsealed", set_unsealed, Count::at_most_once}}};
+
+// What the sealed forms of a key leave open: one command line to compare with, or none at all.
+std::optional<Reason> refuse_combination(const Config& config) {
+  if (!config.adopts_digest) {
+    if (config.command_line.empty()) return Reason{"sealed config: key missing: cmdline"};
+    return std::nullopt;
+  }
+  const bool compares = !config.command_line.empty() || config.allowed_count > 0 || !config.handover.empty();
+  if (compares || config.unsealed)
+    return Reason{
+        "sealed config: digest=command-line: with cmdline, allow, handover or "
+        "unsealed"};
+  return std::nullopt;
+}
 
 std::optional<Reason> parse_line(std::string_view line, Config& config, std::array<bool, keys.size()>& seen) {
   const std::size_t equals = std::min(line.find('='), line.size());
   const std::string_view name(line.data(), equals);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (equals == line.size() || name != keys[i].name) continue;
-    if (seen[i] && !keys[i].repeatable) return Reason{"sealed config: key twice: ", name};
+    if (seen[i] && keys[i].count != Count::any) return Reason{"sealed config: key twice: ", name};
     seen[i] = true;
     const std::string_view value(line.data() + equals + 1, line.size() - equals - 1);
     if (!keys[i].set(config, value)) return Reason{"sealed config: bad value: ", line};
@@ -134,9 +158,9 @@ std::optional<Reason> parse_config(std::string_view text, Config& config) {
     text.remove_prefix(end + 1);
   }
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (!seen[i] && !keys[i].repeatable) return Reason{"sealed config: key missing: ", keys[i].name};
+    if (!seen[i] && keys[i].count == Count::once) return Reason{"sealed config: key missing: ", keys[i].name};
   }
-  return std::nullopt;
+  return refuse_combination(config);
 }
 
 }  // namespace sealroot

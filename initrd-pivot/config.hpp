@@ -11,9 +11,15 @@
 //   init=/sbin/init
 //   handover=none|/init           what the pivot starts when the kernel started it as /sealroot-init: the first program
 //                                 of an initramfs that is not ours
+//   unsealed=yes                  only in a build for file systems without fs-verity; a sealed one has no such line
 //
-// One key=value a line, each key but `allow` exactly once, in any order, each line with its newline. Anything else is
-// refused: the writer is our own builder, so a surprise means that it is not the file the builder wrote.
+// One key=value a line, each key but `allow` and `unsealed` exactly once, in any order, each line with its newline.
+// Anything else is refused: the writer is our own builder, so a surprise means that it is not the file the builder
+// wrote.
+//
+// An initramfs that is made before its image has a digest (bootc, composefs-rs) has the line
+//   digest=command-line           the digest is the one the command line names; no `cmdline` and `allow` then
+// written by dracut/50sealroot/sealroot-bootc-config. The builder's file, appended later, replaces it.
 #pragma once
 
 #include <array>
@@ -42,7 +48,8 @@ struct Config {
   static constexpr std::size_t max_allowed = 64;
 
   std::string_view digest_value;  // as written, with version and algorithm
-  std::optional<Digest> digest;
+  std::optional<Digest> digest;   // with `adopts_digest`: once the command line was read
+  bool adopts_digest = false;     // the command line says which image; only the UKI's signature vouches for it
   std::string_view command_line;
   std::array<std::string_view, max_allowed> allowed{};
   std::size_t allowed_count = 0;
@@ -51,6 +58,7 @@ struct Config {
   bool power_off = false;
   std::string_view init;
   std::string_view handover;  // empty: none
+  bool unsealed = false;
 };
 
 /// Reads `text` into `config`; returns why it is refused, nullopt if it is good.

@@ -10,6 +10,7 @@ namespace sealroot {
 namespace {
 
 int open_physical_root(Boot& boot) {
+  boot.facts.stage = Stage::root_partition;
   const Path path{boot.sysroot};
   const long fd = boot.kernel.open(Kernel::working_directory, path.c_str(), O_PATH | O_DIRECTORY, PathRule::trusted);
   if (fd < 0) boot.fail(Code::image_missing, {"opening ", boot.sysroot}, fd);
@@ -71,7 +72,7 @@ int compose_new_root(Boot& boot, const Plan& plan) {
 }
 
 void report_new_root(Boot& boot, const Plan& plan) {
-  Reason verified{"root verified ", algorithm_name(plan.digest.algorithm()), ":"};
+  Reason verified{plan.unsealed ? "root UNSEALED " : "root verified ", algorithm_name(plan.digest.algorithm()), ":"};
   boot.log.say(Log::info, verified.append_hex(plan.digest.bytes()).view());
   const Reason state{"etc=", state_mode_name(plan.etc), " var=", state_mode_name(plan.var)};
   boot.log.say(Log::info, state.view());

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "initrd-pivot/diagnosis.hpp"
+
 namespace sealroot {
 
 namespace {
@@ -66,17 +68,26 @@ Text<47> describe(long error) {
   return known.empty() ? Text<47>{"error "}.append_number(static_cast<std::uint64_t>(-error)) : Text<47>{known};
 }
 
+void Boot::explain(Code code) {
+  Screen screen = describe_refusal(kernel, facts, code);
+  const bool ends_machine = first_process || restart;
+  if (ends_machine) screen.append(power_off ? "Powering off.\n" : "Restarting in 10 seconds.\n");
+  log.show(screen.view());
+  keep_kernel_log(kernel);
+  if (ends_machine && !power_off) kernel.sleep_milliseconds(reading_milliseconds);
+}
+
 void Boot::fail(Code code, std::initializer_list<std::string_view> reason) {
   Reason line{"FATAL: "};
   for (const std::string_view part : reason) line.append(part);
   line.append(" (code ").append_number(static_cast<unsigned>(code)).append(")");
   log.say(Log::critical, line.view());
-  while (first_process) kernel.restart(power_off);
   // The command form leaves nothing behind that a later step could take for a root: not what was put over the root
   // partition, and not the root partition itself. A handful is more than was ever stacked there.
   const Path target{sysroot};
   for (int i = 0; clear_sysroot && i < 16 && kernel.unmount(target.c_str()) >= 0; ++i) continue;
-  while (restart) kernel.restart(power_off);
+  if (first_process || clear_sysroot) explain(code);
+  while (first_process || restart) kernel.restart(power_off);
   for (;;) kernel.exit(static_cast<int>(code));
 }
 
@@ -84,6 +95,7 @@ void Boot::fail(Code code, std::initializer_list<std::string_view> reason, long 
   Reason line;
   for (const std::string_view part : reason) line.append(part);
   line.append(": ").append(describe(error).view());
+  facts.error = error;
   fail(code, {line.view()});
 }
 

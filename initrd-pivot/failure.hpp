@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// How a boot is refused: one line with reason and code, then reboot, power-off or exit; never a shell.
+// How a boot is refused: one line with reason and code, one screen that says what was found and what to do, then
+// reboot, power-off or exit; never a shell.
 #pragma once
 
 #include <initializer_list>
+#include <optional>
 #include <string_view>
 
 #include "initrd-pivot/kernel.hpp"
@@ -23,6 +25,19 @@ enum class Code : int {
   state = 16,
 };
 
+/// What a boot does one after the other; a refusal says how far it came.
+enum class Stage { sealed_config, command_line, modules, root_partition, image, erofs, overlay, state, start };
+
+/// What the steps found out, for the screen of a refusal.
+struct Facts {
+  Stage stage = Stage::sealed_config;
+  std::optional<Digest> wanted;
+  std::optional<Measurement> found;
+  Path root;       // device of the root partition; empty: another program mounted it, or none was found
+  Path image;      // below the root partition; empty: not looked for
+  long error = 0;  // negative errno that ended the last stage, 0: another reason
+};
+
 /// What all steps share: the kernel, where messages go, and what has to be undone or done when a step fails.
 struct Boot {
   Kernel& kernel;
@@ -32,12 +47,19 @@ struct Boot {
   std::string_view sysroot = "/sysroot";
   bool clear_sysroot = false;  // command form: a refusal unmounts all that is on `sysroot`
   bool restart = false;        // command form: a refusal ends the machine as if it were PID 1
+  Facts facts{};
 
   /// Reports the refusal and ends the program the way the sealed config wants it.
   [[noreturn]] void fail(Code code, std::initializer_list<std::string_view> reason);
   /// The same with the cause given by a negative errno appended.
   [[noreturn]] void fail(Code code, std::initializer_list<std::string_view> reason, long error);
+
+ private:
+  void explain(Code code);
 };
+
+/// How long the screen can be read before a restart. A power-off waits for nobody.
+inline constexpr unsigned reading_milliseconds = 10'000;
 
 /// Short description of a negative errno, re-worded for what it means to openat2 and mount where that is clearer.
 Text<47> describe(long error);

@@ -55,6 +55,7 @@ void hand_over(Boot& boot, std::string_view program, const char* const* argument
 }
 
 void mount_root_partition(Boot& boot, const Plan& plan, const char* device) {
+  boot.facts.root = Path{device};
   const unsigned long flags = mount_no_set_id | mount_no_devices | (plan.writable ? 0 : mount_read_only);
   const Path path{boot.sysroot};
   long result = mount_at(boot.kernel, device, path.c_str(), "ext4", flags, "errors=remount-ro");
@@ -66,6 +67,7 @@ void mount_root_partition(Boot& boot, const Plan& plan, const char* device) {
 
 void switch_root(Boot& boot, int new_root, std::string_view init, const char* const* arguments,
                  const char* const* environment) {
+  boot.facts.stage = Stage::start;
   Kernel& kernel = boot.kernel;
   for (const KernelFileSystem& each : kernel_file_systems) {
     const long result = kernel.move(each.path, new_root, each.name);

@@ -19,6 +19,10 @@ class Log {
   /// Command form: messages go to standard error (already open) and, unless nothing may be changed, to /dev/kmsg.
   void open_standard_error(bool with_kernel_log);
 
+  /// Many lines, each with its newline: as one block on the console, line by line in the kernel log, and in pstore's
+  /// room for messages of programs, which outlives the restart on machines that have it.
+  void show(std::string_view lines);
+
   /// One line `sealroot-pivot: TEXT`; bytes outside printable ASCII come out as `?`.
   void say(Level level, std::string_view text);
 

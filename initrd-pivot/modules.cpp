@@ -10,6 +10,7 @@ namespace sealroot {
 
 void load_modules(Boot& boot) {
   static std::array<std::uint8_t, 16 * 1024> list;
+  boot.facts.stage = Stage::modules;
   Kernel& kernel = boot.kernel;
   const long fd = kernel.open(Kernel::working_directory, "/modules.load", O_RDONLY, PathRule::trusted);
   if (fd == -ENOENT) return;

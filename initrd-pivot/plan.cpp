@@ -25,7 +25,9 @@ void describe_etc(const Plan& plan, Lines& lines) {
 
 void describe_var(const Plan& plan, Lines& lines) {
   if (plan.var == StateMode::bind) {
-    lines.append("bind    /var: ").append(plan.state.var.view()).append(" nosuid,nodev\n");
+    lines.append("bind    /var: ").append(plan.state.var.view());
+    if (!plan.state.own_var.view().empty()) lines.append(" or ").append(plan.state.own_var.view());
+    lines.append(" nosuid,nodev\n");
   }
   if (plan.var == StateMode::transient) lines.append("tmpfs   /var: nosuid,nodev\n");
 }
@@ -41,20 +43,25 @@ Plan make_plan(const Config& config) {
   return Plan{.digest = *config.digest,
               .image = Path{"composefs/objects/", directory, "/", rest},
               .objects = Path{"composefs/objects"},
-              .state = {.etc = Path{"state/deploy/", hex.view(), "/etc"}, .var = Path{"state/os/default/var"}},
+              .state = {.etc = Path{"state/deploy/", hex.view(), "/etc"},
+                        .var = Path{"state/os/default/var"},
+                        .own_var = config.adopts_digest ? Path{"state/deploy/", hex.view(), "/var"} : Path{}},
               .etc = config.etc,
               .var = config.var,
-              .writable = etc_on_disk || config.var == StateMode::bind};
+              .writable = etc_on_disk || config.var == StateMode::bind,
+              .unsealed = config.unsealed};
 }
 
 Lines describe_plan(const Plan& plan, std::string_view sysroot) {
   Lines lines;
+  if (plan.unsealed) lines.append("UNSEALED: the measure may be missing, objects are not measured\n");
   lines.append("open    ").append(sysroot).append("/").append(plan.image.view()).append("\n");
   lines.append("measure ").append(algorithm_name(plan.digest.algorithm())).append(":");
   lines.append_hex(plan.digest.bytes()).append("\n");
   lines.append("erofs   the measured image: ro\n");
   lines.append("overlay /: data=").append(plan.objects.view());
-  for (const MountOption& option : root_options) lines.append(" ").append(option.key).append("=").append(option.value);
+  for (const MountOption& option : plan.options())
+    lines.append(" ").append(option.key).append("=").append(option.value);
   lines.append("\nbind    /sysroot: ").append(sysroot).append(plan.writable ? " rw\n" : " ro\n");
   describe_etc(plan, lines);
   describe_var(plan, lines);

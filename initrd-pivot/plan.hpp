@@ -31,6 +31,9 @@ inline constexpr std::string_view etc_options = "metacopy=off,redirect_dir=nofol
 struct StatePaths {
   Path etc;  // state/deploy/<hex>/etc; with upper and work in it for an overlay
   Path var;  // state/os/default/var
+  // state/deploy/<hex>/var, used if it is a directory: other tools keep /var by deployment, or link to the one above.
+  // Empty: not looked at.
+  Path own_var;
 };
 
 struct Plan {
@@ -41,6 +44,12 @@ struct Plan {
   StateMode etc;
   StateMode var;
   bool writable;  // the root partition is mounted read-write, for the state in it
+  bool unsealed;  // neither the image nor an object needs fs-verity
+
+  /// Of the new root: all of them, or all but the last.
+  std::span<const MountOption> options() const {
+    return std::span(root_options).first(root_options.size() - (unsealed ? 1 : 0));
+  }
 };
 
 /// The plan of a config that parse_config() accepted.

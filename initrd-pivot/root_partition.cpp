@@ -104,6 +104,7 @@ Firmware read_firmware(Kernel& kernel) {
 }
 
 Path find_root_partition(Boot& boot, const Firmware& firmware) {
+  boot.facts.stage = Stage::root_partition;
   Findings findings;
   for (unsigned waited = 0; waited <= wait_milliseconds; waited += poll_milliseconds) {
     if (waited > 0) boot.kernel.sleep_milliseconds(poll_milliseconds);

@@ -34,9 +34,10 @@ void for_each_prefix(std::string_view path, Visit visit) {
   }
 }
 
+// A link is refused by the rule. O_NOFOLLOW would only make the kernel say "not a directory" in place of "symlink".
 long open_beneath(Boot& boot, int physical, std::string_view path) {
   const Path name{path};
-  return boot.kernel.open(physical, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW, PathRule::beneath);
+  return boot.kernel.open(physical, name.c_str(), O_PATH | O_DIRECTORY, PathRule::beneath);
 }
 
 // Makes each missing directory relative to its parent's fd, so that no component is ever resolved through a link.
@@ -90,6 +91,14 @@ void mount_persistent_etc(Boot& boot, const Plan& plan, int new_root, int physic
   mount_etc_overlay(boot, etc, upper, work);
 }
 
+// In the layout of other tools a deployment's own /var may be a link to the common one: it is known where that leads,
+// so it is not followed.
+const Path& choose_var(Boot& boot, const Plan& plan, int physical) {
+  if (plan.state.own_var.view().empty()) return plan.state.var;
+  const long fd = open_beneath(boot, physical, plan.state.own_var.view());
+  return fd == -ELOOP || fd == -ENOENT ? plan.state.var : plan.state.own_var;
+}
+
 // The tmpfs stays attached below the overlay: before 6.15 a layer must be in an attached mount, and unmounting it
 // afterwards would take its topmost mount, the overlay.
 void mount_transient_etc(Boot& boot, int new_root) {
@@ -117,6 +126,7 @@ int open_state_directory(Boot& boot, int physical, std::string_view path, bool c
 }
 
 void mount_state(Boot& boot, const Plan& plan, int new_root, int physical) {
+  boot.facts.stage = Stage::state;
   switch (plan.etc) {
     case StateMode::overlay:
       mount_persistent_etc(boot, plan, new_root, physical);
@@ -131,7 +141,8 @@ void mount_state(Boot& boot, const Plan& plan, int new_root, int physical) {
       break;
   }
   if (plan.var == StateMode::bind) {
-    bind_state(boot, open_state_directory(boot, physical, plan.state.var.view(), true), new_root, "var");
+    const Path& var = choose_var(boot, plan, physical);
+    bind_state(boot, open_state_directory(boot, physical, var.view(), true), new_root, "var");
   }
   if (plan.var == StateMode::transient) mount_tmpfs(boot, open_mount_point(boot, new_root, "var"), "var");
 }

@@ -55,14 +55,22 @@ Config read_config(Boot& boot, const char* path) {
     boot.fail(Code::sealed_config, {refused->view()});
   }
   boot.power_off = config.power_off;
+  boot.facts.wanted = config.digest;
   return config;
 }
 
-void check_command_line(Boot& boot, const Config& config, const char* path) {
+void check_command_line(Boot& boot, Config& config, const char* path) {
+  boot.facts.stage = Stage::command_line;
   std::array<std::uint8_t, 8192> buffer{};
   if (const auto refused = refuse_command_line(read_whole(boot, path, buffer), config)) {
     boot.fail(Code::sealed_config, {refused->view()});
   }
+  boot.facts.wanted = config.digest;
+  // Whatever comes of this boot, nobody takes it for a sealed one.
+  if (config.unsealed) {
+    boot.log.say(Log::critical, "UNSEALED: built without fs-verity, whoever can write to the disk decides what runs");
+  }
+  if (config.adopts_digest) boot.log.say(Log::info, "digest from the command line, as good as the UKI's signature");
 }
 
 struct Options {
@@ -132,7 +140,7 @@ void run_as_init(Kernel& kernel, const char* const* arguments, const char* const
   Boot boot{.kernel = kernel, .log = Log(kernel), .first_process = true};
   mount_kernel_file_systems(boot);
   boot.log.open_console();
-  const Config config = read_config(boot, "/sealroot.conf");
+  Config config = read_config(boot, "/sealroot.conf");
   check_command_line(boot, config, "/proc/cmdline");
   // The initramfs of a distribution has a shell and obeys many tokens; none was added, so it may start. It calls the
   // command form once the root partition is mounted.
@@ -158,7 +166,7 @@ void run_as_command(Kernel& kernel, const char* const* arguments) {
   boot.log.open_standard_error(!options.dry_run);
   boot.clear_sysroot = !options.dry_run;
   boot.restart = options.restart;
-  const Config config = read_config(boot, options.config != nullptr ? options.config : "/sealroot.conf");
+  Config config = read_config(boot, options.config != nullptr ? options.config : "/sealroot.conf");
   check_command_line(boot, config, options.command_line != nullptr ? options.command_line : "/proc/cmdline");
   const Plan plan = make_plan(config);
   if (options.dry_run) print_and_exit(kernel, describe_plan(plan, boot.sysroot).view());

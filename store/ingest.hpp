@@ -48,6 +48,10 @@ class Ingest {
   void write(ByteView data);
   void end();
 
+  /// The same for `size_bytes` of `file` from `offset` on, which the thread that hashes them reads.
+  ContentId add_range(std::shared_ptr<const Fd> file, std::uint64_t offset, std::uint64_t size_bytes,
+                      std::string_view path = {});
+
   /// Gives an id to a content that the store has already.
   ContentId add_stored(const Digest& digest);
 

@@ -31,7 +31,10 @@ class UkiChecks {
   }
 
   void check_seal() {
-    if (facts_.defect) {
+    if (facts_.defect && facts_.initramfs.config && facts_.initramfs.config->unsealed) {
+      add(CheckStatus::warn, "seal", *facts_.defect,
+          "sign it with a key that no sealed system trusts, or build without --unsealed");
+    } else if (facts_.defect) {
       add(CheckStatus::fail, "seal", *facts_.defect, "build it with sealroot build, or don't count on its seal");
     } else {
       add(CheckStatus::ok, "seal", "command line, sealed configuration and digest agree");

@@ -176,6 +176,8 @@ std::vector<WantedModule> default_modules(std::string_view kernel_version) {
   for (const char* const name :
        {// Firmware variables name the disk the machine was booted from.
         "efivarfs",
+        // Keeps the kernel log of a refused boot in firmware variables.
+        "efi_pstore",
         // Hashes: the generic ones are modules in some kernels, the others use the processor's instructions.
         "crc32c_generic", "sha256_generic", "sha512_generic", "crc32c_intel", "sha256_ssse3", "sha512_ssse3", "sha2_ce",
         "sha512_ce",

@@ -22,8 +22,8 @@ constexpr std::size_t max_allowed = 64;
 constexpr std::size_t max_init = 255;
 constexpr std::size_t max_text = 64 * 1024;
 
-constexpr std::array<std::string_view, 9> known_keys = {"version", "digest",     "cmdline", "allow",   "etc",
-                                                        "var",     "on-failure", "init",    "handover"};
+constexpr std::array<std::string_view, 10> known_keys = {"version", "digest",     "cmdline", "allow",    "etc",
+                                                         "var",     "on-failure", "init",    "handover", "unsealed"};
 
 Error bad(std::string_view key, std::string_view value, const std::string& reason) {
   return {Fault::usage, "sealed configuration: " + std::string(key) + " " + quoted(value) + ": " + reason};
@@ -108,6 +108,7 @@ std::string sealed_config_text(const SealedConfig& config) {
   add("on-failure", config.on_failure);
   add("init", config.init);
   add("handover", config.handover);
+  if (config.unsealed) add("unsealed", "yes");
   return text;
 }
 
@@ -148,6 +149,9 @@ SealedConfig parse_sealed_config(std::string_view text) {
   config.on_failure = value("on-failure");
   config.init = value("init");
   config.handover = value("handover");
+  config.unsealed = values.contains("unsealed");
+  if (config.unsealed && value("unsealed") != "yes")
+    throw fail("unsealed " + quoted(value("unsealed")) + " is not yes");
   try {
     check(config);
   } catch (const Error& error) {

@@ -10,6 +10,7 @@
 //   on-failure=reboot|poweroff
 //   init=/sbin/init
 //   handover=none|/init        first program of an initramfs that is not ours, see make_sealed_config_cpio()
+//   unsealed=yes               only if it is: neither image nor objects need fs-verity
 #pragma once
 
 #include <string>
@@ -30,6 +31,7 @@ struct SealedConfig {
   std::string on_failure = "reboot";
   std::string init = "/sbin/init";
   std::string handover = "none";
+  bool unsealed = false;
 };
 
 /// The text of /sealroot.conf.

@@ -81,6 +81,7 @@ Json config_json(const SealedConfig& config) {
           {"etc", config.etc},
           {"var", config.var},
           {"on_failure", config.on_failure},
+          {"unsealed", config.unsealed},
           {"init", config.init}};
 }
 

@@ -57,6 +57,7 @@ class LayerReader {
   LayerReader(ChunkSource& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest, LayerStream* recorder,
               const KnownLayer* known)
       : tar_(stream, recorder),
+        file_(recorder == nullptr ? stream.backing_file() : BackingFile{}),
         whiteouts_(whiteouts),
         budget_(budget),
         ingest_(ingest),
@@ -150,7 +151,7 @@ class LayerReader {
         break;
       default:
         node.content.emplace<RegularFile>().size = entry.size;
-        result.content = read_content(result.path, *node.regular(), entry.data_offset);
+        result.content = read_content(entry, result.path, *node.regular());
         if (recorder_ != nullptr && result.content) recorder_->add_content(*result.content);
     }
   }
@@ -160,11 +161,17 @@ class LayerReader {
     return {entry.link_target};
   }
 
-  std::optional<ContentId> read_content(const std::string& path, RegularFile& file, std::uint64_t offset) {
+  std::optional<ContentId> read_content(const TarEntry& entry, const std::string& path, RegularFile& file) {
     if (file.size > budget_.content_bytes) throw bad("files of more than 256 GiB together");
     budget_.content_bytes -= file.size;
+    if (file_.file != nullptr && entry.data_offset != 0 && file.size > max_inline_size) {
+      if (file_.size_bytes < entry.data_offset + file.size) {
+        throw bad("archive is cut at offset " + std::to_string(file_.size_bytes));
+      }
+      return ingest_.add_range(file_.file, entry.data_offset, file.size, path);
+    }
     std::optional<TarData> data = tar_.next_data();
-    if (const auto digest = found_content(data, file.size, offset)) {
+    if (const auto digest = found_content(data, file.size, entry.data_offset)) {
       while (tar_.next_data()) {  // zeros, which stand for it
       }
       return ingest_.add_stored(*digest);
@@ -195,6 +202,7 @@ class LayerReader {
   }
 
   TarReader tar_;
+  BackingFile file_;  // of the archive, if contents may be read from there later
   WhiteoutRule whiteouts_;
   LayerBudget& budget_;
   Ingest& ingest_;

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <array>
 
+#include "builder/layer/file_chunks.hpp"
 #include "builder/source/directory.hpp"
 #include "builder/source/layer_input.hpp"
 #include "builder/source/oci_image.hpp"
 #include "builder/source/registry_source.hpp"
 #include "store/core/error.hpp"
+#include "store/read_pieces.hpp"
 
 namespace sealroot {
 
@@ -58,11 +60,32 @@ Fd open_archive(const std::string& path) {
   return input;
 }
 
+/// Of an uncompressed archive in a file, whose own digest nobody wants: contents are read by those who hash them.
+SourceResult read_plain_tar(Fd file, std::uint64_t size_bytes, const std::string& name, const SourceOptions& options,
+                            Ingest& ingest) {
+  FileChunks chunks({std::make_shared<const Fd>(std::move(file)), size_bytes}, [&](std::uint64_t done) {
+    if (options.progress) options.progress(done, size_bytes);
+  });
+  LayerBudget budget(options.max_entries);
+  MergedTree merged;
+  merged.apply(read_layer(chunks, name, WhiteoutRule::refuse, budget, ingest));
+  return {std::move(merged).finish(ingest.finish()), {}};
+}
+
+bool is_plain_tar(const Fd& file, std::uint64_t size_bytes) {
+  std::array<std::uint8_t, 6> start{};
+  return size_bytes > 0 && detect_compression(ByteView(start).first(read_at(file, start, 0))) == Compression::none;
+}
+
 SourceResult read_tar(const std::string& path, const SourceOptions& options, Ingest& ingest) {
   Fd file = open_archive(path);
   const off_t end = path == "-" ? 0 : ::lseek(file.get(), 0, SEEK_END);
   if (end > 0) ::lseek(file.get(), 0, SEEK_SET);
   const std::uint64_t total = end > 0 ? static_cast<std::uint64_t>(end) : 0;
+  const std::string layer_name = "archive " + quoted(path);
+  if (!options.input_digests && is_plain_tar(file, total)) {
+    return read_plain_tar(std::move(file), total, layer_name, options, ingest);
+  }
   FileStream raw(std::move(file));
   RewoundStream start(raw);
   const Compression compression = detect_compression(start.start());
@@ -75,8 +98,8 @@ SourceResult read_tar(const std::string& path, const SourceOptions& options, Ing
   });
   LayerBudget budget(options.max_entries);
   const auto diff_id_algorithm = options.input_digests ? std::optional(Algorithm::sha256) : std::nullopt;
-  LayerInput layer = read_layer_input(input, compression, diff_id_algorithm, "archive " + quoted(path),
-                                      WhiteoutRule::refuse, budget, ingest, [&](std::uint64_t) {
+  LayerInput layer = read_layer_input(input, compression, diff_id_algorithm, layer_name, WhiteoutRule::refuse, budget,
+                                      ingest, [&](std::uint64_t) {
                                         if (options.progress) options.progress(done, total);
                                       });
   MergedTree merged;

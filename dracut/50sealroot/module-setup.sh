@@ -20,9 +20,14 @@ installkernel() {
   hostonly='' instmods erofs overlay ext4
 }
 
-# shellcheck disable=SC2154 # dracut sets moddir
+# shellcheck disable=SC2154 # dracut sets moddir, dracutsysrootdir and initdir
 install() {
   inst_simple "$sealroot_pivot"
+  # dracut.conf.d: sealroot_bootc=yes. Else the sealed configuration comes from `sealroot build`.
+  if [[ ${sealroot_bootc-} == yes ]]; then
+    "$moddir/sealroot-bootc-config" "${dracutsysrootdir-}/usr/lib/composefs/setup-root-conf.toml" \
+      >"$initdir/sealroot.conf" || { dfatal "sealroot: no configuration of the pivot"; exit 1; }
+  fi
   if dracut_module_included systemd-initrd; then
     install_units
   else

@@ -17,8 +17,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   Config config;
   if (parse_config(config_text, config)) return 0;
-  promise(config.digest.has_value() && !config.init.empty(), "a config that is taken is whole");
+  promise(config.digest.has_value() != config.adopts_digest && !config.init.empty(), "a config that is taken is whole");
+  promise(!config.adopts_digest || !config.unsealed, "a digest from the command line must be measured");
   if (!refuse_command_line(line, config)) {
+    promise(config.digest.has_value(), "with a line that is taken there is a digest");
     promise(line.find("composefs") != std::string_view::npos, "a line without digest is refused");
   }
   return 0;

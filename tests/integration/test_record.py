@@ -82,7 +82,7 @@ class Record(unittest.TestCase):
             "first", "--digest", "sha256", "--xattrs", "keep-user-xattrs", "--selinux", "off", "--kernel", kernel,
             "--initrd", initrd, "--uki-config", profile, "--cmdline", "console=ttyS0 panic=-1", "--image-id", "other",
             "--image-version", "8.1", "--etc", "transient", "--var", "transient", "--on-failure", "poweroff",
-            "--allow-cmdline", "systemd.unit=rescue.target", "--allow-cmdline", "x=*", "--unsigned",
+            "--allow-cmdline", "systemd.unit=rescue.target", "--allow-cmdline", "x=*", "--unsigned", "--unsealed",
             "--disk-size", "1G", signed=False, epoch=1_700_000_000)  # fmt: skip
         again = self.build_again(first, kernel=kernel, initrd=initrd, uki_config=profile)
         self.assert_same(first, again)

@@ -7,6 +7,7 @@ The root file system is written through debugfs at the partition's offset, the E
 import dataclasses
 import os
 import re
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -149,11 +150,39 @@ class Disk:
         self._remove_if_there(path)
         self.debugfs(f'ln "{target}" "{path}"')
 
+    def plant_in_etc(self, image_digest, name, data, mode=0o100644):
+        """Puts a file into the writable layer of a deployment's /etc and returns its path."""
+        folder = "/state/deploy"
+        self.folder(folder)
+        for part in (image_digest, "etc", "upper"):
+            folder += f"/{part}"
+            self.folder(folder)
+        self.folder(folder.replace("/upper", "/work"))
+        self.write(f"{folder}/{name}", data, mode)
+        return f"{folder}/{name}"
+
     def overwrite_root(self, offset, data):
         """Writes into the root partition itself, `offset` bytes from its start."""
         with self.path.open("r+b") as file:
             file.seek(self._root_offset + offset)
             file.write(data)
+
+    def reformat_root(self, *command):
+        """Makes another file system on the root partition with the `command` that takes a file as its last argument."""
+        partition = self.partitions[ROOT]
+        with tempfile.NamedTemporaryFile() as part:
+            part.truncate(partition.size)
+            path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+            subprocess.run([*command, part.name], check=True, capture_output=True, env={**os.environ, "PATH": path})
+            self.write_partition(ROOT, part.name)
+
+    def copy_root(self, folder, features):
+        """An ext4 with these features in place of the root partition, with all of `folder` and a place for state."""
+        with tempfile.TemporaryDirectory() as scratch:
+            root = Path(scratch, "root")
+            shutil.copytree(folder, root / "composefs", symlinks=True)
+            (root / "state/os/default/var").mkdir(parents=True)
+            self.reformat_root("mke2fs", "-q", "-F", "-t", "ext4", "-O", features, "-b", "4096", "-d", str(root))
 
     def write_partition(self, kind, content):
         """Puts the file `content` in the place of a partition's bytes."""
@@ -187,6 +216,12 @@ class Disk:
         with tempfile.TemporaryDirectory() as scratch:
             _run("mcopy", "-i", self._esp(), f"::{path}", f"{scratch}/file")
             return Path(scratch, "file").read_bytes()
+
+    def overwrite_esp(self, offset, data):
+        """Writes into the ESP itself, `offset` bytes from its start."""
+        with self.path.open("r+b") as file:
+            file.seek(self.partitions[ESP].offset + offset)
+            file.write(data)
 
     def esp_remove(self, path):
         _run("mdel", "-i", self._esp(), f"::{path}")

@@ -33,6 +33,7 @@ class Machine:
     timeout_seconds: float  # on a machine with nothing else to do
     environment: tuple = ()
     settle_seconds: float = _SETTLE_SECONDS
+    typed: tuple = ()  # (regular expression, bytes): once the console shows the one, the other is typed; in order
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +82,7 @@ def _run_once(machine, until, log):
     wanted = re.compile("|".join(f"(?:{text})" for text in until), re.MULTILINE)
     started = time.monotonic()
     deadline, decided, ended, raw = started + machine.timeout_seconds * _patience(), False, False, b""
+    typed = list(machine.typed)
     process = subprocess.Popen(
         machine.command,
         stdin=subprocess.PIPE,  # open and silent: a console at end of file makes some guests spin
@@ -97,6 +99,9 @@ def _run_once(machine, until, log):
                     ended = True
                     break
                 raw += chunk
+                while typed and re.search(typed[0][0], plain_text(raw)):
+                    process.stdin.write(typed.pop(0)[1])
+                    process.stdin.flush()
                 if not decided and wanted.search(plain_text(raw)):
                     decided = True
                     deadline = min(deadline, time.monotonic() + machine.settle_seconds)

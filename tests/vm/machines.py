@@ -72,14 +72,19 @@ def direct(kernel, initrd, command_line, disk, nvme=False, memory=512):
     )
 
 
-def secure_boot(variables, disk, smbios=()):
-    """QEMU with OVMF and Secure Boot: `variables` hold keys, `smbios` are type 11 strings (anybody may set them)."""
+def secure_boot(variables, disk, smbios=(), typed=(), restarts=False, keeps_variables=False):
+    """QEMU with OVMF and Secure Boot: `variables` hold keys, `smbios` are type 11 strings (anybody may set them),
+    `typed` goes to the console. One that `restarts` takes its writes to the disk along; one that `keeps_variables`
+    writes into that file."""
     strings = [argument for value in smbios for argument in ("-smbios", f"type=11,value={value}")]
+    emulator = tuple(part for part in _EMULATOR if not (restarts and part == "-no-reboot"))
+    snapshot = "" if keeps_variables else ",snapshot=on"
     return Machine(
-        command=(*_EMULATOR, "-M", "q35,smm=on,accel=tcg", "-global", "driver=cfi.pflash01,property=secure,value=on",
+        command=(*emulator, "-M", "q35,smm=on,accel=tcg", "-global", "driver=cfi.pflash01,property=secure,value=on",
                  "-global", "ICH9-LPC.disable_s3=1", "-m", "768",
                  "-drive", f"if=pflash,format=raw,unit=0,file={FIRMWARE}/OVMF_CODE_4M.secboot.fd,readonly=on",
-                 "-drive", f"if=pflash,format=raw,unit=1,file={variables},snapshot=on",
+                 "-drive", f"if=pflash,format=raw,unit=1,file={variables}{snapshot}",
                  "-drive", f"file={disk},format=raw,if=virtio,snapshot=on", *strings),  # fmt: skip
-        timeout_seconds=75,
+        timeout_seconds=150 if restarts else 75,
+        typed=tuple(typed),
     )

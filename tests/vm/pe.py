@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 """Sections of a UKI, and what an attacker does to them. Format: Microsoft PE/COFF."""
 
+import hashlib
 import struct
 import subprocess
 import tempfile
@@ -45,6 +46,13 @@ def unsigned(image):
     changed = bytearray(image[:offset])
     struct.pack_into("<II", changed, entry, 0, 0)
     return bytes(changed)
+
+
+def authenticode(image):
+    """SHA-256 of a signed image as Authenticode counts: without checksum, table entry and certificates."""
+    checksum, entry = _headers(image) + 24 + 64, _headers(image) + 24 + 112 + 4 * 8
+    offset = struct.unpack_from("<I", image, entry)[0]
+    return hashlib.sha256(image[:checksum] + image[checksum + 4 : entry] + image[entry + 8 : offset]).digest()
 
 
 def with_section(image, name, data):

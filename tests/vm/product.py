@@ -15,8 +15,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import firmware
+
 SOURCE = Path(__file__).resolve().parents[2]
-OWNER = "5ea1d007-0000-4000-8000-000000000001"  # GUID of who enrolled the keys; any will do
 FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
 # Refused boots power off, so that a machine under test ends; the console is the emulator's serial port.
@@ -29,6 +30,7 @@ class Product:
     linux: Path  # user-mode Linux
     kernel: Path  # folder with usr/lib/modules/VERSION
     systemd_boot: Path  # package systemd-boot-efi, 254 or newer, unpacked
+    virt_firmware: Path  # package python3-virt-firmware, unpacked
 
     @property
     def keys(self):
@@ -87,14 +89,11 @@ def make_keys(folder):
             stderr=subprocess.DEVNULL)  # fmt: skip
 
 
-def make_variables(keys, out):
+def make_variables(package, keys, out):
     """OVMF variables with these keys only and Secure Boot on."""
-    package = script("fetch-package", "python3-virt-firmware")
-    python = "/usr/bin/python3"  # the one that Debian's python3-cryptography belongs to
-    environment = {**os.environ, "PYTHONPATH": f"{package}/usr/lib/python3/dist-packages"}
-    run(python, "-m", "virt.firmware.vars", "-i", FIRMWARE_VARIABLES, "-o", out, "--set-pk", OWNER, keys / "PK.crt",
-        "--add-kek", OWNER, keys / "KEK.crt", "--add-db", OWNER, keys / "db.crt", "--secure-boot",
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    firmware.run(package, FIRMWARE_VARIABLES, "-o", out, "--set-pk", firmware.OWNER, keys / "PK.crt", "--add-kek",
+                 firmware.OWNER, keys / "KEK.crt", "--add-db", firmware.OWNER, keys / "db.crt",
+                 "--secure-boot")  # fmt: skip
 
 
 def seal(sealroot, product, name, *options):
@@ -118,10 +117,11 @@ def make(sealroot, folder):
         "linux": script("build-uml"),
         "kernel": script("fetch-kernel"),
         "systemd_boot": script("fetch-package", "systemd-boot-efi"),
+        "virt_firmware": script("fetch-package", "python3-virt-firmware"),
     }
     product = Product(folder, **{name: Path(path) for name, path in paths.items()})
     make_keys(product.keys)
-    make_variables(product.keys, product.variables)
+    make_variables(product.virt_firmware, product.keys, product.variables)
     run(SOURCE / "scripts" / "demo-image", folder / "demo", stderr=subprocess.DEVNULL)
     seal(sealroot, product, "sealed")
     seal(sealroot, product, "newer-stub", "--uki-config", newer_stub_profile(product))

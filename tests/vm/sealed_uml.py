@@ -66,7 +66,16 @@ class SealedUmlTest(BootTest):
             with self.subTest(row.name), tempfile.TemporaryDirectory(prefix="sealroot-vm-") as scratch:
                 self.check(self.run_row(row, Path(scratch)), row.shown, row.hidden)
 
+    def config_for(self, machine, row):
+        """/sealroot.conf as booted: the product's, with the command line of this machine."""
+        lines = [f"cmdline={machine.command_line(self.digest_token)}", "on-failure=poweroff", *row.config]
+        return sealed_config(self.config, [*lines, *(f"allow={token}" for token in machine.own_tokens)])
+
     def run_row(self, row, scratch):
+        return self.boot(self.prepare(row, scratch), DECIDED, row.name)
+
+    def prepare(self, row, scratch):
+        """The machine of a row; its disk and what it writes to that stay in `scratch`."""
         disk = Disk(self.sealed.disk, scratch / "disk.raw")
         if row.tamper:
             row.tamper(disk)
@@ -74,9 +83,7 @@ class SealedUmlTest(BootTest):
         initrd = scratch / "initrd"
         tokens = row.tokens.format(digest=self.digest_token)
         machine = UserModeLinux(self.product.linux, scratch, initrd, disks, tokens)
-        lines = [f"cmdline={machine.command_line(self.digest_token)}", "on-failure=poweroff", *row.config]
-        lines += [f"allow={token}" for token in machine.own_tokens]
-        config = sealed_config(self.config, lines)
-        over = cpio.archive({"sealroot.conf": (0o644, config.encode()), "modules.load": (0o644, b"")})
+        config = self.config_for(machine, row).encode()
+        over = cpio.archive({"sealroot.conf": (0o644, config), "modules.load": (0o644, b"")})
         initrd.write_bytes(self.initrd + bytes(-len(self.initrd) % 4) + over)
-        return self.boot(machine.machine(), DECIDED, row.name)
+        return machine.machine()

@@ -35,7 +35,7 @@ class CommandLine(SealedUmlTest):
     def test_C4_no_marker_makes_verity_optional(self):
         optional = self.digest_token.replace("=", "=?", 1)
         lines = {"optional": optional, "optional too": "{digest} " + optional,
-                 "insecure": "{digest} composefs.insecure=1", "unsealed": "{digest} sealroot.unsealed",
+                 "insecure": "{digest} composefs.insecure=1", "unsealed": "{digest} unsealed=yes",
                  "allow missing": "{digest} composefs.allow-missing-verity"}  # fmt: skip
         self.run_rows(refused(f"C4 {name}", None, 10, tokens=line) for name, line in lines.items())
 

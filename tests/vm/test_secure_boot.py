@@ -2,52 +2,19 @@
 """UEFI firmware with Secure Boot and our keys only: what is signed boots, everything else on the ESP is refused
 (rows E and C of the threat list)."""
 
+import lzma
 import os
-import subprocess
+import shutil
 import tempfile
 import unittest
 from pathlib import Path
 
+import firmware
 import pe
-import product
 from demo import DECIDED, DEMO_FILES, UP, fatal, reads
-from disk import Disk
-from harness import BootTest
-from machines import secure_boot
+from uefi import BOOT_LOADER, FIRMWARE_REFUSED, KERNEL_STARTED, UefiTest, signed
 
-KERNEL_STARTED = "EFI stub:|Linux version"
-FIRMWARE_REFUSED = "Access [Dd]enied|Security [Vv]iolation"
-BOOT_LOADER = "/EFI/BOOT/BOOTX64.EFI"
-
-
-def signed(image, keys, name="db"):
-    """`image` signed with one of our test keys, by a tool that is not ours."""
-    with tempfile.TemporaryDirectory() as scratch:
-        plain, out = Path(scratch, "plain"), Path(scratch, "signed")
-        plain.write_bytes(image)
-        subprocess.run(["sbsign", "--key", keys / f"{name}.key", "--cert", keys / f"{name}.crt", "--output", out,
-                        plain], check=True, capture_output=True)  # fmt: skip
-        return out.read_bytes()
-
-
-class SecureBootTest(BootTest):
-    build = "sealed"
-
-    @classmethod
-    def setUpClass(cls):
-        cls.product = product.load()
-        cls.sealed = cls.product.sealed(cls.build)
-
-    def run_esp(self, tamper=None, row="", smbios=(), until=DECIDED):
-        """Boots a copy of the sealed disk after `tamper(disk, path of the UKI on the ESP)`."""
-        with tempfile.TemporaryDirectory(prefix="sealroot-vm-") as scratch:
-            disk = Disk(self.sealed.disk, Path(scratch, "disk.raw"))
-            if tamper:
-                tamper(disk, next(path for path in disk.esp_files() if path.startswith("/EFI/Linux/")))
-            return self.boot(secure_boot(self.product.variables, disk.path, smbios), until, row)
-
-
-class Accepted(SecureBootTest):
+class Accepted(UefiTest):
     def test_system_signed_with_our_key_boots(self):
         console = self.run_esp(until=(*DECIDED, FIRMWARE_REFUSED))
         self.check(console, shown=["EFI stub: UEFI Secure Boot is enabled", "locked down from EFI Secure Boot",
@@ -56,7 +23,7 @@ class Accepted(SecureBootTest):
                    hidden=["not sealed", "FATAL"])  # fmt: skip
 
 
-class Refused(SecureBootTest):
+class Refused(UefiTest):
     def check_refused(self, name, tamper):
         with self.subTest(name):
             console = self.run_esp(tamper, name, until=(FIRMWARE_REFUSED, KERNEL_STARTED))
@@ -82,7 +49,7 @@ class Refused(SecureBootTest):
         self.check_refused("E2", lambda disk, path: disk.esp_write(BOOT_LOADER, unsigned))
 
 
-class Appended(SecureBootTest):
+class Appended(UefiTest):
     """A stub that appends what anybody can set: the firmware is content, the pivot is not."""
 
     build = "newer-stub"
@@ -93,40 +60,59 @@ class Appended(SecureBootTest):
         self.check(console, shown=["UEFI Secure Boot is enabled", fatal(10, "2 composefs args")], hidden=[UP])
 
     def test_C2_token_through_smbios(self):
-        console = self.run_esp(smbios=["io.systemd.stub.kernel-cmdline-extra=rd.break"])
-        self.check(console, shown=[fatal(10, "refused: rd.break")], hidden=[UP])
+        """And the firmware keeps the kernel's log of the refusal, for the system that boots next."""
+        with tempfile.TemporaryDirectory(prefix="sealroot-vm-") as scratch:
+            variables = Path(scratch, "vars.fd")
+            shutil.copyfile(self.product.variables, variables)
+            console = self.run_esp(smbios=["io.systemd.stub.kernel-cmdline-extra=rd.break"], variables=variables,
+                                   keeps_variables=True)  # fmt: skip
+            kept = firmware.kept_log(firmware.read(self.product.virt_firmware, variables))
+        self.check(console, shown=[fatal(10, "refused: rd.break"), "refused   command line"], hidden=[UP])
+        self.assertRegex(kept, fatal(10, "refused: rd.break"))
 
     def addon(self, command_line):
         stub = (self.product.systemd_boot / "usr/lib/systemd/boot/efi/addonx64.efi.stub").read_bytes()
         return pe.with_section(stub, ".cmdline", command_line.encode())
 
-    def run_addon(self, addon, row):
-        def tamper(disk, path):
+    def run_beside(self, files, row, tamper=lambda disk: None):
+        """Boots with `files` {name: content} in the folder beside the UKI that the stub looks into."""
+
+        def beside(disk, path):
+            tamper(disk)
             disk.esp_folder(f"{path}.extra.d")
-            disk.esp_write(f"{path}.extra.d/extra.addon.efi", addon)
+            for name, content in files.items():
+                disk.esp_write(f"{path}.extra.d/{name}", content)
 
-        return self.run_esp(tamper, row)
+        return self.run_esp(beside, row)
 
-    def test_E3_unsigned_addon_is_dropped(self):
-        console = self.run_addon(self.addon("rd.break"), "E3")
-        self.check(console, shown=[UP], hidden=["FATAL", "rd[.]break"])
+    def attacker(self, disk):
+        """A script that is root in the running system, through the writable /etc; see test_online.py."""
+        module = next(self.product.kernel.glob("usr/lib/modules/*/kernel/fs/nls/nls_utf8.ko.xz"))
+        unsigned = lzma.decompress(module.read_bytes()).partition(b"~Module signature appended~")[0]
+        files = {"inittab": b"::sysinit:/usr/lib/sealroot-demo/mounts\n::wait:/etc/attack.sh\n"
+                            b"::wait:/usr/lib/sealroot-demo/report\n",
+                 "attack.sh": b"#!/bin/sh\n/etc/attack /etc/unsigned.ko\n"
+                              b"echo SEALROOT-CHECK handed-on=$(ls -d /.extra /run/credentials* /run/extensions* "
+                              b"/etc/systemd 2>/dev/null)\n",
+                 "unsigned.ko": unsigned,
+                 "attack": Path(os.environ["SEALROOT_VM_ATTACK"]).read_bytes()}  # fmt: skip
+        for name, content in files.items():
+            disk.plant_in_etc(self.sealed.image_digest, name, content, 0o100755)
+
+    def test_E3_E8_O5_what_lies_beside_the_uki_and_what_root_tries_then(self):
+        """An unsigned addon is dropped, credentials and extensions reach nobody; in the running system the kernel takes
+        neither another kernel nor a module without signature."""
+        console = self.run_beside({"extra.addon.efi": self.addon("rd.break"), "evil.cred": b"systemd.extra-unit.evil",
+                                   "evil.sysext.raw": bytes(4096), "evil.confext.raw": bytes(4096)},
+                                  "E3", self.attacker)  # fmt: skip
+        refused = "(Operation not permitted|Permission denied|Key was rejected by service)"
+        self.check(console, shown=[UP, *(f"^SEALROOT-CHECK {what}={refused}$" for what in ("kexec", "module", "memory")),
+                                   "^SEALROOT-CHECK handed-on=$"],
+                   hidden=["FATAL", "rd[.]break"])  # fmt: skip
 
     def test_E4_signed_addon_with_second_digest(self):
         addon = signed(self.addon("composefs=" + "0123456789abcdef" * 8), self.product.keys)
-        self.check(self.run_addon(addon, "E4"), shown=[fatal(10, "2 composefs args")], hidden=[UP])
-
-    def test_E5_options_of_a_boot_entry_are_ignored(self):
-        def tamper(disk, path):
-            moved = "/EFI/planted.efi"  # else the boot loader would list it by itself, too
-            disk.esp_write(moved, disk.esp_read(path))
-            disk.esp_remove(path)
-            entry = f"title planted\nefi {moved}\noptions planted.token init=/bin/sh\n"
-            disk.esp_folder("/loader")
-            disk.esp_folder("/loader/entries")
-            disk.esp_write("/loader/entries/planted.conf", entry.encode())
-            disk.esp_write("/loader/loader.conf", b"default planted.conf\ntimeout 0\n")
-
-        self.check(self.run_esp(tamper), shown=[UP], hidden=["FATAL", r"planted\.token"])
+        self.check(self.run_beside({"extra.addon.efi": addon}, "E4"), shown=[fatal(10, "2 composefs args")], hidden=[UP])
 
 
 if __name__ == "__main__":

@@ -33,6 +33,20 @@ TEST_CASE("the sealed configuration is written in its fixed order") {
              has_text("etc=overlay\nvar=bind\non-failure=reboot\ninit=/sbin/init\nhandover=none\n"));
 }
 
+TEST_CASE("C4_only an unsealed build has a line about it, and one spelling is read back") {
+  SealedConfig config = sample();
+  const std::string sealed = sealed_config_text(config);
+  CHECK(sealed.find("unsealed") == std::string::npos);
+  config.unsealed = true;
+  const std::string text = sealed_config_text(config);
+  CHECK(text == sealed + "unsealed=yes\n");
+  CHECK(parse_sealed_config(text).unsealed);
+  CHECK_FALSE(parse_sealed_config(sealed).unsealed);
+  for (const char* line : {"unsealed=no\n", "unsealed=\n", "unsealed=yes\nunsealed=yes\n"}) {
+    CHECK_THROWS_WITH(parse_sealed_config(sealed + line), has_text("unsealed"));
+  }
+}
+
 TEST_CASE("C3_no configuration is made for a command line without exactly one digest, the right one") {
   SealedConfig config = sample();
   const std::string good = config.cmdline;

@@ -70,6 +70,7 @@ FakeKernel FakeKernel::machine() {
   kernel.files["/proc/cmdline"] = good_line + "\n";
   kernel.files["/dev/console"] = "";
   kernel.files["/dev/kmsg"] = "";
+  kernel.files["/proc/sys/kernel/osrelease"] = "6.12.0-fake\n";
   kernel.files["/dev/vda"] =
       gpt_disk({{esp_type, esp_guid}, {std::string(root_partition_type), "aaaaaaaa-0000-0000-0000-000000000001"}});
   kernel.files["/dev/vda2"] = "";
@@ -155,8 +156,8 @@ long FakeKernel::open(int directory, const char* path, int, PathRule rule) {
   if (result < 0) return result;
   // Only paths that end in a file are kept as such; every other one is a directory that exists.
   const bool file = name.starts_with("/dev/") || name.starts_with("/lib/") || name.ends_with(".load") ||
-                    name.starts_with("/sys/firmware/") || name.ends_with(".conf") || name == "/proc/cmdline" ||
-                    name.ends_with(good_image);
+                    name.starts_with("/sys/firmware/efi/efivars/") || name.ends_with(".conf") ||
+                    name == "/proc/cmdline" || name.ends_with(good_image);
   if (file && !files.contains(name)) return -ENOENT;
   return new_fd(name);
 }
@@ -178,8 +179,11 @@ long FakeKernel::read(int fd, std::span<std::uint8_t> into, std::uint64_t offset
 
 long FakeKernel::write(int fd, std::string_view text) {
   const auto name = open_files_.find(fd);
-  const bool log = name != open_files_.end() && name->second == "/dev/kmsg";
-  (log ? kernel_log : console) += text;
+  if (name == open_files_.end() || name->second == "/dev/console") {
+    console += text;
+  } else {
+    (name->second == "/dev/kmsg" ? kernel_log : written[name->second]) += text;
+  }
   return record("write", static_cast<long>(text.size()));
 }
 

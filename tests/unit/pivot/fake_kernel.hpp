@@ -37,6 +37,7 @@ class FakeKernel final : public Kernel {
   std::vector<std::string> calls;  // "mount ext4 /sysroot", "beneath <path>", "fs_set overlay verity=require", ...
   std::string console;             // what was written to standard output, standard error or /dev/console
   std::string kernel_log;          // what was written to /dev/kmsg
+  std::map<std::string, std::string> written;  // to other files, by path
   unsigned slept_milliseconds = 0;
   std::vector<std::string> arguments;  // of execute
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // Every way a boot is refused: the code, the words, and that PID 1 ends in reboot or power-off.
 #include "fake_kernel.hpp"
+#include "initrd-pivot/failure.hpp"
 #include "initrd-pivot/gpt.hpp"
 #include "tests/catch.hpp"
 
@@ -16,7 +17,8 @@ const std::string root_type(root_partition_type);
 const std::string any_guid = "0fc63daf-8483-4772-8e79-3d69d8477de4";
 const std::string image = "/sysroot/" + good_image;
 
-// Boots and wants a refusal with exactly this code, these words, one line on console and kernel log, and no init.
+// Boots and wants a refusal with exactly this code, these words, one line on console and kernel log with the screen
+// behind it, and no init.
 void check_refused(FakeKernel& kernel, int code, const std::string& words, const std::string& end = "reboot") {
   CHECK(kernel.boot().how == end);
   CHECK_FALSE(kernel.called("execute /sbin/init"));
@@ -24,8 +26,11 @@ void check_refused(FakeKernel& kernel, int code, const std::string& words, const
   CHECK_THAT(kernel.console, has_text(words));
   CHECK_THAT(kernel.console, has_text(" (code " + std::to_string(code) + ")\n"));
   const auto at = kernel.console.find("sealroot-pivot: FATAL: ");
-  CHECK(kernel.console.find('\n', at) == kernel.console.size() - 1);
-  if (kernel.called("open /dev/kmsg")) CHECK_THAT(kernel.kernel_log, has_text("<2>" + kernel.console.substr(at)));
+  const auto line_end = kernel.console.find('\n', at) + 1;
+  CHECK(kernel.console.compare(line_end, 22, "This boot was refused ") == 0);
+  if (!kernel.called("open /dev/kmsg")) return;
+  CHECK_THAT(kernel.kernel_log, has_text("<2>" + kernel.console.substr(at, line_end - at)));
+  CHECK_THAT(kernel.kernel_log, has_text("<4>sealroot-pivot: This boot was refused "));
 }
 
 }  // namespace
@@ -173,7 +178,7 @@ TEST_CASE("a root partition that never appears ends the wait after ten seconds")
   FakeKernel kernel = FakeKernel::machine();
   kernel.lists["/sys/block"] = {"sr0", "loop0"};
   check_refused(kernel, 11, "no disk with a root partition appeared");
-  CHECK(kernel.slept_milliseconds == 10'000);
+  CHECK(kernel.slept_milliseconds == 10'000 + reading_milliseconds);
 }
 
 TEST_CASE("C8_a_kernel_that_knows_no_verity_option_is_refused_and_never_asked_for_less") {

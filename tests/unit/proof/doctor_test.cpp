@@ -48,6 +48,15 @@ TEST_CASE("a disk whose image is gone or whose UKI is not sealed fails") {
   CHECK_THAT(lines(check_disk(sealed.open("unsealed")), CheckStatus::fail), has_text("seal: 0 composefs tokens"));
 }
 
+TEST_CASE("a disk that was built unsealed is warned of, since somebody asked for it") {
+  SealedDisk sealed;
+  sealed.config.unsealed = true;
+  sealed.write("disk");
+  const Checks checks = check_disk(sealed.open("disk"));
+  CHECK(lines(checks, CheckStatus::fail).empty());
+  CHECK_THAT(lines(checks, CheckStatus::warn), has_text("seal: UNSEALED: "));
+}
+
 TEST_CASE("kernel options that are missing fail with the reason; a built-in command line fails too") {
   const std::string good =
       "CONFIG_FS_VERITY=y\nCONFIG_EROFS_FS=m\nCONFIG_EROFS_FS_XATTR=y\nCONFIG_OVERLAY_FS=m\nCONFIG_EXT4_FS=m\n"

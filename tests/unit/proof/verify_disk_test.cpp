@@ -148,6 +148,7 @@ TEST_CASE("a UKI that is signed but not sealed is found, with the reason") {
        [](SealedDisk& sealed) { sealed.parts.cmdline += " init=/bin/sh"; }},
       {"makes fs-verity optional",
        [](SealedDisk& sealed) { sealed.parts.cmdline = "composefs.digest=?" + digest_token_value(sealed.image); }},
+      {"UNSEALED: built for file systems without fs-verity", [](SealedDisk& sealed) { sealed.config.unsealed = true; }},
   };
   for (const Row& row : rows) {
     SealedDisk sealed;
