@@ -23,6 +23,7 @@ struct UpgradeArguments {
   StageOptions options;
   std::string xattrs;
   std::string selinux;
+  std::string etc_policy = "fail";
   bool json = false;
   bool quiet = false;
 };
@@ -39,6 +40,14 @@ nlohmann::ordered_json record_of(const UpgradeArguments& arguments, const StageR
   record["staged"] = result.staged;
   record["removed"] = nlohmann::ordered_json::array();
   for (const Digest& image : result.removed) record["removed"].push_back(named_digest(image));
+  record["etc"] = nlohmann::ordered_json::array();
+  for (const EtcChange& change : result.etc_changes) {
+    record["etc"].push_back({{"path", "/etc/" + change.path},
+                             {"kind", etc_change_name(change.kind)},
+                             {"local", change.local},
+                             {"part", change.metadata ? "metadata" : "content"},
+                             {"reason", change.reason}});
+  }
   record["warnings"] = result.warnings;
   return record;
 }
@@ -57,10 +66,19 @@ void print_text(const UpgradeArguments& arguments, const StageResult& result) {
   for (const Digest& image : result.removed) {
     std::cout << (check ? "would remove deployment " : "removed deployment ") << named_digest(image) << '\n';
   }
+  for (const EtcChange& change : result.etc_changes) {
+    if (!check && change.kind != EtcChange::Kind::conflict) continue;
+    std::cout << "etc " << etc_change_name(change.kind) << ": " << quoted("/etc/" + change.path) << ' ' << change.reason
+              << (change.kind != EtcChange::Kind::conflict ? ""
+                  : change.local                           ? " -> as here"
+                                                           : " -> as in the image")
+              << '\n';
+  }
   for (const std::string& warning : result.warnings) std::cerr << "sealroot: warning: " << warning << '\n';
 }
 
 void run_stage(UpgradeArguments& arguments) {
+  arguments.options.etc_policy = parse_etc_policy(arguments.etc_policy);
   if (!arguments.xattrs.empty()) arguments.options.xattrs = parse_xattr_rule(arguments.xattrs);
   if (!arguments.selinux.empty()) arguments.options.labels = parse_label_mode(arguments.selinux);
   const Host host = open_host(arguments.paths);
@@ -83,6 +101,12 @@ void add_stage_options(CLI::App& command, UpgradeArguments& arguments) {
   command.add_flag("--check", options.check_only, "fetch and check all, but deploy nothing");
   command.add_flag("--allow-downgrade", options.allow_downgrade, "take a version older than one that is here too");
   command.add_flag("--retry", options.retry, "take an image that failed to boot here, or was\nrolled back, too");
+  command
+      .add_option("--etc-policy", arguments.etc_policy,
+                  "for files of /etc changed here and by the\nimage: keep-local, take-new, or fail")
+      ->check(CLI::IsMember({"keep-local", "take-new", "fail"}))
+      ->type_name("POLICY")
+      ->capture_default_str();
   command
       .add_option("--cert", options.certificate,
                   "PEM certificate the UKI must be signed by, if\nthe booted image has none in /usr/lib/sealroot")

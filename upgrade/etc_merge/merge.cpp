@@ -86,6 +86,8 @@ class Merger {
     if (chosen->directory() == nullptr) {
       merge_.tree[id].content = chosen->content;
       if (local && chosen->regular() != nullptr) merge_.local_files.emplace(id, path);
+      // Hard links of the image stay what they are; those here become files of their own.
+      if (!local && same_metadata(&merge_.tree[id], chosen)) outcome.node = taken_.emplace(*fresh, id).first->second;
       return outcome;
     }
     for (const auto& [name, child] : children) {
@@ -191,6 +193,7 @@ class Merger {
   const EtcSide& here_;
   const EtcSide& new_;
   bool prefers_here_;
+  std::map<NodeId, NodeId> taken_;  // files of the new image that came out as they are, in the merge
   EtcMerge merge_;
 };
 
@@ -201,6 +204,11 @@ EtcPolicy parse_etc_policy(std::string_view name) {
   if (name == "take-new") return EtcPolicy::take_new;
   if (name == "fail") return EtcPolicy::fail;
   throw Error(Fault::usage, "policy for /etc " + quoted(name) + ": expected keep-local, take-new or fail");
+}
+
+std::string_view etc_change_name(EtcChange::Kind kind) {
+  if (kind == EtcChange::Kind::conflict) return "conflict";
+  return kind == EtcChange::Kind::kept ? "kept" : "taken";
 }
 
 EtcMerge merge_etc(const EtcSide& old_image, const EtcSide& here, const EtcSide& new_image, EtcPolicy policy) {

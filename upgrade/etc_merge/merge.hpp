@@ -9,7 +9,7 @@
 //   a       b       c              |  conflict, which the policy decides
 //
 // Contents and metadata (mode, owner, xattrs and so labels) of a file are two questions; times follow the contents.
-// Nothing is written here: who has the result can show it, and write it with write_etc().
+// Nothing is written here: who has the result can show it, and write it with write_tree() and merged_contents().
 #pragma once
 
 #include <cstdint>
@@ -45,6 +45,9 @@ struct EtcChange {
   bool metadata = false;   // mode, owner or xattrs; else contents
   std::string reason;      // `changed here`, `removed here, changed by the image`, ...
 };
+
+/// `kept`, `taken` or `conflict`.
+std::string_view etc_change_name(EtcChange::Kind kind);
 
 struct EtcMerge {
   Tree tree{};                                  // its root is the new /etc

@@ -162,10 +162,13 @@ class Staging {
       if (options_.source.empty()) return result;
     }
     if (!result.already_there) plan_room(candidate, result);
+    const std::optional<CarriedEtc> etc = result.already_there ? std::nullopt : merge_etc_of(candidate);
+    if (etc) result.etc_changes = etc->merge.changes;
     if (options_.check_only) return result;
+    if (etc && options_.etc_policy == EtcPolicy::fail) require_no_conflict(etc->merge);
 
     make_room(result.removed);
-    if (!result.already_there) deploy(candidate, origin);
+    if (!result.already_there) deploy(candidate, origin, etc ? &*etc : nullptr);
     finish(candidate, origin, result);
     return result;
   }
@@ -191,14 +194,24 @@ class Staging {
     for (const Digest& image : images) remove_deployment(host_, repository_, *deployments_.find(image));
   }
 
-  void deploy(const Candidate& candidate, const Origin& origin) const {
+  /// What of /etc goes over from the deployment that runs, or else would be next; nullopt: nothing is kept.
+  std::optional<CarriedEtc> merge_etc_of(const Candidate& candidate) const {
+    const Deployment* const from = deployments_.booted() != nullptr ? deployments_.booted() : deployments_.next();
+    if (from == nullptr || from->entry() == nullptr || !from->entry()->uki.config) return std::nullopt;
+    progress_("merging /etc", 0, 0);
+    const Tree& tree = candidate.source.tree;
+    return carry_over_etc(host_.sysroot, repository_, {from->image, from->entry()->uki.config->etc},
+                          {tree, find(tree, "etc")}, candidate.uki.facts.config->etc, options_.etc_policy);
+  }
+
+  void deploy(const Candidate& candidate, const Origin& origin, const CarriedEtc* etc) const {
     const UkiFacts& uki = candidate.uki.facts;
     EntryName name{entry_base_name(uki.image_id, uki.version, candidate.digest)};
     if (options_.tries != 0) name.tries = EntryTries{options_.tries, 0};
     clean_up(name);
     add_image(candidate);
-    make_state_directory(host_.sysroot, candidate.source.tree, repository_.objects(), candidate.digest,
-                         uki.config->etc);
+    make_state_directory(host_.sysroot, candidate.source.tree, repository_.objects(), candidate.digest, uki.config->etc,
+                         etc);
     record(origin, candidate);
     repository_.sync();
     progress_("writing the boot entry", 0, 0);

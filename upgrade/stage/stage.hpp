@@ -17,6 +17,7 @@
 #include "builder/registry/options.hpp"
 #include "builder/tree/normalise.hpp"
 #include "upgrade/collect.hpp"
+#include "upgrade/etc_merge/merge.hpp"
 #include "upgrade/host/host.hpp"
 
 namespace sealroot {
@@ -27,9 +28,10 @@ struct StageOptions {
   std::optional<XattrRule> xattrs{};         // nullopt: as recorded with the source, else those of a build
   std::optional<LabelMode> labels{};
   bool allow_downgrade = false;
-  bool retry = false;       // also an image whose boots failed, or that was rolled back
-  bool check_only = false;  // fetch and check all, but deploy nothing
-  unsigned tries = 3;       // counter of the new entry; 0: none
+  bool retry = false;                      // also an image whose boots failed, or that was rolled back
+  EtcPolicy etc_policy = EtcPolicy::fail;  // what is done where /etc was changed here and by the image
+  bool check_only = false;                 // fetch and check all, but deploy nothing
+  unsigned tries = 3;                      // counter of the new entry; 0: none
   unsigned keep = default_kept_deployments;
   unsigned threads = 0;
   RegistryOptions registry{};
@@ -44,6 +46,7 @@ struct StageResult {
   bool already_there = false;             // a deployment of this image has a boot entry
   bool staged = false;                    // it boots next
   std::vector<Digest> removed{};          // deployments that went, or with check_only would go
+  std::vector<EtcChange> etc_changes{};   // of a /etc that is kept, by path
   std::vector<std::string> warnings{};    // what did not hinder it, one sentence each
 };
 

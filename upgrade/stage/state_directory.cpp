@@ -12,6 +12,7 @@
 #include "store/core/error.hpp"
 #include "store/listing.hpp"
 #include "store/temporary_name.hpp"
+#include "upgrade/etc_merge/contents.hpp"
 #include "upgrade/host/host.hpp"
 #include "upgrade/stage/write_tree.hpp"
 
@@ -28,6 +29,20 @@ Fd open_deployments(const Fd& sysroot) {
   return open_beneath(sysroot, deploy_folder, O_RDONLY | O_DIRECTORY);
 }
 
+/// Puts a tree in the place of a directory; returns which node its first one has become.
+NodeId graft(Tree& tree, NodeId place, const Tree& other) {
+  const auto first = static_cast<NodeId>(tree.nodes.size());
+  for (const Node& node : other.nodes) {
+    tree.nodes.push_back(node);
+    if (Directory* const directory = tree.nodes.back().directory()) {
+      for (auto& [name, child] : directory->children) child += first;
+    }
+  }
+  tree[place].metadata = tree[first].metadata;
+  tree[place].content = tree[first].content;
+  return first;
+}
+
 void rename_new(const Fd& from, const std::string& old_name, const Fd& to, const std::string& name) {
   if (::renameat2(from.get(), old_name.c_str(), to.get(), name.c_str(), RENAME_NOREPLACE) < 0) {
     throw os_error("renaming to " + quoted(name));
@@ -37,22 +52,28 @@ void rename_new(const Fd& from, const std::string& old_name, const Fd& to, const
 }  // namespace
 
 void make_state_directory(const Fd& sysroot, const Tree& tree, const ObjectStore& store, const Digest& image,
-                          const std::string& etc) {
+                          const std::string& etc, const CarriedEtc* carried) {
   during("state of image " + to_hex(image), [&] {
     const Fd deployments = open_deployments(sysroot);
     const std::string name = to_hex(image);
     if (try_open_beneath(deployments, name, O_PATH)) return;
     Tree state = make_state_tree(tree, image, etc);
-    const NodeId top = *find(state, std::string(deploy_folder) + "/" + name);
+    const std::string top_path = std::string(deploy_folder) + "/" + name;
+    const NodeId top = *find(state, top_path);
     Node link;
     link.content = Symlink{"../../os/default/var"};
     const NodeId var = state.add(std::move(link));
     state[top].directory()->children.emplace("var", var);
+    NodeContent contents = contents_in(store);
+    if (carried != nullptr) {
+      const NodeId first = graft(state, *find(state, top_path + "/" + *kept_etc_folder(etc)), carried->merge.tree);
+      contents = merged_contents(carried->merge, carried->here, store, first);
+    }
     const Fd workshop = open_workshop(sysroot);
     const std::string temporary = temporary_name();
     try {
       if (::mkdirat(workshop.get(), temporary.c_str(), 0700) < 0) throw os_error("creating a directory");
-      write_tree(open_beneath(workshop, temporary, O_RDONLY | O_DIRECTORY), state, top, contents_in(store));
+      write_tree(open_beneath(workshop, temporary, O_RDONLY | O_DIRECTORY), state, top, contents);
       rename_new(workshop, temporary, deployments, name);
     } catch (const Error&) {
       remove_tree(workshop, temporary);

@@ -6,16 +6,18 @@
 
 #include "builder/tree/tree.hpp"
 #include "store/object_store.hpp"
+#include "upgrade/etc_merge/carry_over.hpp"
 
 namespace sealroot {
 
 /// Makes SYSROOT/state/deploy/IMAGE, complete at once; one that is there stays as it is. /var is the host's, it is not
 /// touched.
-///   tree    the boot form; its contents are in `store`
-///   etc     what the pivot does with /etc
-///   throws  Error{os}. Not durable yet: see Repository::sync(), which is for the whole partition.
+///   tree     the boot form; its contents are in `store`
+///   etc      what the pivot does with /etc
+///   carried  what of it comes from another deployment; null: it is the image's
+///   throws   Error{os}. Not durable yet: see Repository::sync(), which is for the whole partition.
 void make_state_directory(const Fd& sysroot, const Tree& tree, const ObjectStore& store, const Digest& image,
-                          const std::string& etc);
+                          const std::string& etc, const CarriedEtc* carried = nullptr);
 
 /// Removes the state of a deployment, as far as it is there.
 void remove_state_directory(const Fd& sysroot, const Digest& image);

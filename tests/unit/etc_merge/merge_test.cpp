@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "upgrade/etc_merge/merge.hpp"
 
+#include "upgrade/etc_merge/carry_over.hpp"
+
 #include "etc_text.hpp"
 #include "store/core/error.hpp"
 #include "tests/catch.hpp"
@@ -134,10 +136,49 @@ TEST_CASE("an overlay shows the merge over the new image") {
   }
 }
 
+TEST_CASE("what an overlay shows is the upper layer over the lower one") {
+  struct Layers {
+    std::string lower;
+    std::string upper;  // with `gone=` for a whiteout
+    std::string shown;
+  };
+  for (const Layers& row :
+       {Layers{"a=1 b=1", "", "a=1 b=1"}, Layers{"a=1 b=1", "a=2 gone=", "a=2 b=1"},
+        Layers{"a=1 gone=1", "gone=", "a=1"}, Layers{"d/ d/a=1", "d/@700 d/b=2", "d/@700 d/a=1 d/b=2"},
+        Layers{"d/ d/a=1", "d=2", "d=2"}, Layers{"d=1", "d/ d/b=2", "d/ d/b=2"}, Layers{"", "d/ d/b=2", "d/ d/b=2"}}) {
+    CAPTURE(row.lower, row.upper);
+    const Tree lower = tree_of(row.lower);
+    Tree upper = tree_of(row.upper);
+    if (const auto gone = find(upper, "gone")) upper[*gone].content = DeviceNode{false, 0};
+    CHECK(text_of(lay_over({lower, root_node}, upper)) == row.shown);
+  }
+}
+
+TEST_CASE("an opaque directory of an overlay hides what is below it, and its mark is none of ours") {
+  const Tree lower = tree_of("d/ d/a=1");
+  Tree upper = tree_of("d/ d/b=2");
+  upper[*find(upper, "d")].metadata.xattrs["trusted.overlay.opaque"] = "y";
+  const Tree shown = lay_over({lower, root_node}, upper);
+  CHECK(text_of(shown) == "d/ d/b=2");
+  CHECK(shown[*find(shown, "d")].metadata.xattrs.empty());
+}
+
 TEST_CASE("an image without /etc is one with an empty /etc") {
   const Tree here = tree_of("a=1");
   CHECK(text_of(merge_etc({here, std::nullopt}, {here, root_node}, {here, std::nullopt}, EtcPolicy::fail).tree) ==
         "a=1");
+}
+
+TEST_CASE("hard links of the image stay hard links, but for one that is kept as it is here") {
+  const Tree before = tree_of("a=1 b=1 c=1");
+  const Tree here = tree_of("a=1 b=1 c=1@600");
+  Tree after = tree_of("a=2");
+  const NodeId file = *find(after, "a");
+  for (const char* const name : {"b", "c"}) after[root_node].directory()->children.emplace(name, file);
+  const EtcMerge merge = merged(before, here, after, EtcPolicy::fail);
+  CHECK(find(merge.tree, "a") == find(merge.tree, "b"));
+  CHECK(find(merge.tree, "a") != find(merge.tree, "c"));
+  CHECK(text_of(merge.tree) == "a=2 b=2 c=2@600");
 }
 
 TEST_CASE("sockets are left out") {

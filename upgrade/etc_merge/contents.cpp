@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-#include "upgrade/etc_merge/write_etc.hpp"
+#include "upgrade/etc_merge/contents.hpp"
 
 #include "store/core/error.hpp"
 #include "store/verity/verity_hasher.hpp"
-#include "upgrade/stage/write_tree.hpp"
 
 namespace sealroot {
 
 namespace {
 
-/// The bytes that were looked at when the merge was made, or an Error.
 Bytes read_again(const Fd& here, const std::string& path, const RegularFile& file) {
   const Bytes bytes = read_all(open_beneath(here, path, O_RDONLY | O_NONBLOCK), file.size);
   const bool same = file.digest ? measure_bytes(file.digest->algorithm(), bytes) == *file.digest
@@ -20,13 +18,11 @@ Bytes read_again(const Fd& here, const std::string& path, const RegularFile& fil
 
 }  // namespace
 
-void write_etc(const Fd& target, const EtcMerge& merge, const Fd& here, const ObjectStore& store) {
-  const NodeContent of_image = contents_in(store);
-  const auto content = [&](NodeId id, const RegularFile& file) {
-    const auto local = merge.local_files.find(id);
+NodeContent merged_contents(const EtcMerge& merge, const Fd& here, const ObjectStore& store, NodeId first_id) {
+  return [&merge, &here, of_image = contents_in(store), first_id](NodeId id, const RegularFile& file) {
+    const auto local = id < first_id ? merge.local_files.end() : merge.local_files.find(id - first_id);
     return local == merge.local_files.end() ? of_image(id, file) : read_again(here, local->second, file);
   };
-  during("merged /etc", [&] { write_tree(target, merge.tree, root_node, content); });
 }
 
 }  // namespace sealroot
