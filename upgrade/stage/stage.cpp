@@ -94,7 +94,8 @@ Candidate read_candidate(const Origin& origin, const StageOptions& options, cons
   try {
     return try_read_candidate(origin, options, repository, trusted, progress, KnownLayer::Contents::found);
   } catch (const Error& error) {
-    if (error.fault() != Fault::untrusted) throw;
+    const Fault fault = error.fault();
+    if (fault != Fault::untrusted && fault != Fault::malformed && fault != Fault::missing) throw;
   }
   return try_read_candidate(origin, options, repository, trusted, progress, KnownLayer::Contents::read);
 }
