@@ -7,6 +7,8 @@
 #include "builder/boot/boot_parts.hpp"
 #include "builder/boot/state_tree.hpp"
 #include "builder/boot/tree_files.hpp"
+#include "builder/container/sealed_container.hpp"
+#include "builder/container_output.hpp"
 #include "builder/container_streams.hpp"
 #include "builder/digest.hpp"
 #include "builder/disk/disk.hpp"
@@ -48,7 +50,24 @@ Repository open_repository(const BuildOptions& options, const OutputFolder& outp
   return open_store(*options.store, options.algorithm);
 }
 
-NormalisedSource read_tree(const BuildOptions& options, const Repository& repository, const BuildProgress& progress) {
+/// What --oci-out asks for; only a container image can become another one.
+std::optional<ContainerOutput> open_container_output(const BuildOptions& options) {
+  if (!options.container) return std::nullopt;
+  if (!is_container(parse_source(options.source).transport)) {
+    throw Error(Fault::usage, "--oci-out: SOURCE " + quoted(options.source) +
+                                  " is not a container image; make it one first: podman import FILE.tar NAME, then "
+                                  "skopeo copy containers-storage:NAME oci:DIR");
+  }
+  return std::optional<ContainerOutput>(std::in_place, *options.container);
+}
+
+NormalisedSource read_tree(const BuildOptions& options, const Repository& repository,
+                           std::optional<ContainerOutput>& container, const BuildProgress& progress) {
+  const auto copy = [&](const BlobSource& blobs, const ChosenManifest& chosen) {
+    return container->copy(blobs, chosen, [&](std::uint64_t done, std::uint64_t total) {
+      progress("copying " + options.source, done, total);
+    });
+  };
   return read_normalised({.source = options.source,
                           .algorithm = options.algorithm,
                           .architecture = options.architecture,
@@ -56,7 +75,10 @@ NormalisedSource read_tree(const BuildOptions& options, const Repository& reposi
                           .labels = options.labels,
                           .threads = options.threads,
                           .max_entries = options.max_entries,
-                          .record_layer = options.streams ? layers_missing_in(repository) : nullptr},
+                          .record_layer = options.streams ? layers_missing_in(repository) : nullptr,
+                          .registry = options.registry,
+                          .known = {.repository = &repository},
+                          .copy = container ? decltype(TreeOptions::copy)(copy) : nullptr},
                          &repository.objects(), [&](std::uint64_t done, std::uint64_t total) {
                            progress("reading " + options.source, done, total);
                          });
@@ -256,6 +278,19 @@ Bytes assemble_with_pcr_signatures(UkiParts& parts, const Profile& profile) {
   return assemble_uki(parts);
 }
 
+SealedContainer write_sealed_container(ContainerOutput& output, const std::string& uki_layer, const Digest& image,
+                                       const Release& release) {
+  const ChosenManifest& source = output.source();
+  const Bytes config = read_document(*output.layout().open(), source.manifest.config);
+  return put_sealed_container({.manifest = source.document,
+                               .config = config,
+                               .layer = uki_layer,
+                               .image = image,
+                               .version = release.image_version,
+                               .timestamp = release.timestamp},
+                              output.layout());
+}
+
 /// What has been made when the disk is to be written.
 struct Sealed {
   Digest image;
@@ -301,11 +336,12 @@ DiskLayout make_disk(const BuildOptions& options, const Repository& repository, 
 nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgress& progress) {
   const Profile profile = load_profile(options);
   OutputFolder output(options.output);
+  std::optional<ContainerOutput> container = open_container_output(options);
   const Repository repository = open_repository(options, output);
 
   // Source -> tree; from here on every file content is an object.
   progress("reading " + options.source, 0, 0);
-  NormalisedSource source = read_tree(options, repository, progress);
+  NormalisedSource source = read_tree(options, repository, container, progress);
   const std::string suffix = efi_suffix(source.info.config.architecture);
 
   progress("collecting kernel, modules and boot loader", 0, 0);
@@ -315,6 +351,7 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
   // Tree -> image; from here on the digest is fixed.
   progress("writing the image", 0, 0);
   const std::optional<Digest> container_image = add_container_image(repository, source);
+  const UkiLayer uki_layer(source.tree);  // before the boot form empties /boot
   const std::optional<std::string> policy = make_boot_tree(source, options.labels);
   const Bytes image_bytes = make_image(source.tree, ImageFormat::v1);
   const Digest image = repository.add_image(image_bytes);
@@ -344,6 +381,11 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
     progress("measuring disk.raw", 0, 0);
     record.add_disk("disk.raw", file, layout, parts.boot_loader);
   }
+  if (container) {
+    progress("writing the container image", 0, 0);
+    const std::string layer = uki_layer.with(sealed.uki_name, sealed.uki, parts.release.timestamp);
+    record.add_sealed_container(write_sealed_container(*container, layer, image, parts.release));
+  }
   if (container_image) {
     const std::string tag = container_tag(options, parts.release);
     add_container_streams(repository, source, image_names(options, *container_image, image), tag);
@@ -354,6 +396,7 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
   repository.set_image_ref(image_ref(parts.release), image);
   write_new_file(output.directory(), "build.json", as_bytes(record.json().dump(2) + "\n"));
   progress("syncing", 0, 0);
+  if (container) container->commit();
   output.commit();
   return record.json();
 }

@@ -15,6 +15,7 @@
 
 #include "builder/labels/label_tree.hpp"
 #include "builder/layer/limits.hpp"
+#include "builder/registry/options.hpp"
 #include "builder/tree/normalise.hpp"
 #include "store/core/digest.hpp"
 
@@ -47,12 +48,14 @@ struct BuildOptions {
   std::vector<std::string> allow;  // tokens that may be appended to the signed command line
   std::optional<std::string> image_id;
   std::optional<std::string> image_version;
-  bool streams = true;             // record a container image as cfsctl does: container_streams.hpp
-  std::optional<std::string> tag;  // of that record; else IMAGE_ID:IMAGE_VERSION
+  bool streams = true;                   // record a container image as cfsctl does: container_streams.hpp
+  std::optional<std::string> tag;        // of that record; else IMAGE_ID:IMAGE_VERSION
+  std::optional<std::string> container;  // container image to make as well: container_output.hpp
   bool disk = true;
   std::uint64_t disk_size = 0;  // bytes; 0: what is needed
   unsigned threads = 0;         // 0: one a CPU
   std::uint64_t max_entries = max_entry_count;
+  RegistryOptions registry{};
 };
 
 /// Whether the value of --kernel or --uki-config is a file's name; else it is a version or a profile's name.

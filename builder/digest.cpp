@@ -33,7 +33,10 @@ NormalisedSource read_normalised(const TreeOptions& options, const ObjectStore* 
                                      .max_entries = options.max_entries,
                                      .progress = progress,
                                      .record_layer = options.record_layer,
-                                     .input_digests = options.input_digests},
+                                     .input_digests = options.input_digests,
+                                     .registry = options.registry,
+                                     .known = options.known,
+                                     .copy = options.copy},
                                     ingest);
   std::string& architecture = result.info.config.architecture;
   if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say
@@ -51,7 +54,9 @@ std::optional<std::string> make_boot_tree(NormalisedSource& source, LabelMode la
 DigestResult digest_source(const DigestOptions& options, const ReadProgress& progress) {
   std::optional<Repository> repository;
   if (options.store) repository.emplace(open_or_create_store(*options.store, options.tree.algorithm));
-  NormalisedSource source = read_normalised(options.tree, repository ? &repository->objects() : nullptr, progress);
+  TreeOptions tree = options.tree;
+  if (repository) tree.known.repository = &*repository;
+  NormalisedSource source = read_normalised(tree, repository ? &repository->objects() : nullptr, progress);
   std::optional<std::string> policy;
   if (options.boot_form) {
     check_bootable_tree(source.tree);

@@ -29,6 +29,9 @@ struct TreeOptions {
   std::uint64_t max_entries = max_entry_count;
   std::function<bool(const BlobDigest&)> record_layer{};  // see SourceOptions
   bool input_digests = true;                              // see SourceOptions
+  RegistryOptions registry{};
+  KnownLayers known{};                   // see SourceOptions
+  decltype(SourceOptions::copy) copy{};  // see SourceOptions
 };
 
 /// Called with bytes as they pass; `total` 0 if it is not known.

@@ -26,6 +26,13 @@ Json file_json(const BootFile& file) {
   return json;
 }
 
+Json layer_json(const LayerInfo& layer) {
+  return {{"media_type", layer.media_type},
+          {"digest", layer.digest.text()},
+          {"size", layer.size},
+          {"diff_id", layer.diff_id.text()}};
+}
+
 Json source_json(const SourceInfo& source) {
   Json json{{"transport", source.transport}};
   if (source.manifest_digest) json["manifest"] = source.manifest_digest->text();
@@ -34,12 +41,7 @@ Json source_json(const SourceInfo& source) {
   json["architecture"] = source.config.architecture;
   if (source.config.created) json["created"] = *source.config.created;
   if (!source.layers.empty()) json["layers"] = Json::array();
-  for (const LayerInfo& layer : source.layers) {
-    json["layers"].push_back({{"media_type", layer.media_type},
-                              {"digest", layer.digest.text()},
-                              {"size", layer.size},
-                              {"diff_id", layer.diff_id.text()}});
-  }
+  for (const LayerInfo& layer : source.layers) json["layers"].push_back(layer_json(layer));
   if (!source.config.labels.empty()) json["labels"] = source.config.labels;
   return json;
 }
@@ -68,10 +70,12 @@ Json options_json(const BuildOptions& options, const SourceInfo& source, const R
             {"pcr-banks", options.pcr_banks},
             {"no-streams", !options.streams},
             {"tag", nullptr},
+            {"oci-out", nullptr},
             {"no-disk", !options.disk},
             {"disk-size", nullptr}};
   if (options.tag) json["tag"] = *options.tag;
   if (options.pivot) json["pivot"] = "file";
+  if (options.container) json["oci-out"] = "file";
   if (options.cmdline) json["cmdline"] = *options.cmdline;
   if (options.disk_size != 0) json["disk-size"] = options.disk_size;
   return json;
@@ -118,12 +122,9 @@ void BuildRecord::add_objects(const Fd& output, const ObjectStore& store, const 
   std::uint64_t total_bytes = 0;
   std::string list;
   for (const Digest& object : objects) {
-    struct stat info {};
-    if (::fstatat(store.directory().get(), object_path(object).c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) {
-      throw os_error("object " + store.path_of(object));
-    }
-    total_bytes += static_cast<std::uint64_t>(info.st_size);
-    list += to_hex(object) + " " + std::to_string(info.st_size) + "\n";
+    const std::uint64_t size_bytes = store.usage(object).size_bytes;
+    total_bytes += size_bytes;
+    list += to_hex(object) + " " + std::to_string(size_bytes) + "\n";
   }
   write_new_file(output, name, as_bytes(list));
   json_["objects"] = {
@@ -170,6 +171,12 @@ void BuildRecord::add_disk(const std::string& name, const Fd& file, const DiskLa
         {"size", layout.root_size_bytes},
         {"uuid", layout.root_uuid},
         {"file_system_uuid", layout.file_system_uuid}}}};
+}
+
+void BuildRecord::add_sealed_container(const SealedContainer& sealed) {
+  json_["sealed_container"] = {{"manifest", sealed.manifest.digest.text()},
+                               {"config", sealed.config.digest.text()},
+                               {"layer", layer_json(sealed.layer)}};
 }
 
 }  // namespace sealroot

@@ -12,6 +12,7 @@
 
 #include "builder/boot/boot_parts.hpp"
 #include "builder/build.hpp"
+#include "builder/container/sealed_container.hpp"
 #include "builder/disk/disk.hpp"
 #include "builder/profile.hpp"
 #include "builder/release.hpp"
@@ -44,6 +45,9 @@ class BuildRecord {
   /// Container images only: the tag of their streams in the repository, or why there are none.
   void add_container(const std::string& tag) { json_["container"] = {{"tag", tag}}; }
   void add_unrecorded_container(const std::string& reason) { json_["container"] = {{"unrecorded", reason}}; }
+
+  /// With --oci-out only.
+  void add_sealed_container(const SealedContainer& sealed);
 
   const nlohmann::ordered_json& json() const { return json_; }
 

@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/print_record.hpp"
 #include "cli/progress.hpp"
+#include "cli/registry_options.hpp"
 #include "cli/tree_rules.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
@@ -29,10 +30,7 @@ struct BuildArguments {
 
 void add_input_options(CLI::App& command, BuildArguments& arguments) {
   BuildOptions& options = arguments.options;
-  command
-      .add_option("SOURCE", options.source, "oci:DIR[:TAG], oci-archive:FILE[:TAG],\ntar:FILE (- is stdin) or dir:DIR")
-      ->type_name("")
-      ->required();
+  command.add_option("SOURCE", options.source, source_help)->type_name("")->required();
   command.add_option("-o,--output", options.output, "folder to make")->type_name("DIR")->required();
   command.add_option("--store", options.store, "add objects to this repository instead of\nmaking OUTPUT/composefs")
       ->type_name("DIR");
@@ -102,6 +100,10 @@ void add_output_options(CLI::App& command, BuildArguments& arguments) {
   command.add_flag("--no-streams", arguments.no_streams,
                    "don't record a container image in the\nrepository as cfsctl oci pull does");
   command.add_option("--tag", arguments.options.tag, "cfsctl's name for it (default:\nIMAGE_ID:IMAGE_VERSION)");
+  command
+      .add_option("--oci-out", arguments.options.container,
+                  "also make a container image with the UKI in\n/boot: DIR, oci:DIR[:TAG] or\noci-archive:FILE[:TAG]")
+      ->type_name("NAME");
   command.add_flag("--no-disk", arguments.no_disk, "don't make disk.raw");
   command
       .add_option("--disk-size", arguments.options.disk_size,
@@ -116,6 +118,9 @@ void print_summary(const nlohmann::ordered_json& record, const std::string& outp
   const auto text = [](const nlohmann::ordered_json& value) { return value.get<std::string>(); };
   std::cout << "image  " << text(record["image"]["digest"]) << '\n';
   std::cout << "uki    " << output << '/' << text(record["uki"]["file"]) << '\n';
+  if (record.contains("sealed_container")) {
+    std::cout << "oci    " << text(record["sealed_container"]["manifest"]) << '\n';
+  }
   if (record.contains("disk")) std::cout << "disk   " << output << '/' << text(record["disk"]["file"]) << '\n';
   if (record["options"]["unsealed"].get<bool>()) std::cout << "seal   UNSEALED: it boots whatever its disk holds\n";
 }
@@ -150,6 +155,7 @@ void add_build_command(CLI::App& app) {
   add_boot_options(*command, *arguments);
   add_seal_options(*command, *arguments);
   add_output_options(*command, *arguments);
+  add_registry_options(*command, arguments->options.registry);
   command->callback([arguments] { run_build(*arguments); });
 }
 

@@ -11,6 +11,7 @@ namespace sealroot {
 
 void add_build_command(CLI::App& app);
 void add_digest_command(CLI::App& app);
+void add_push_command(CLI::App& app);
 void add_ls_command(CLI::App& app);
 void add_dump_command(CLI::App& app);
 void add_cat_command(CLI::App& app);
@@ -24,5 +25,12 @@ void add_inspect_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 void add_uki_command(CLI::App& app);
+void add_status_command(CLI::App& app);
+void add_upgrade_command(CLI::App& app);
+void add_switch_command(CLI::App& app);
+void add_rollback_command(CLI::App& app);
+void add_pin_command(CLI::App& app);
+void add_unpin_command(CLI::App& app);
+void add_history_command(CLI::App& app);
 
 }  // namespace sealroot

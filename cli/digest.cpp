@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/print_record.hpp"
 #include "cli/progress.hpp"
+#include "cli/registry_options.hpp"
 #include "cli/tree_rules.hpp"
 #include "store/core/digest_text.hpp"
 
@@ -69,8 +70,7 @@ void add_digest_command(CLI::App& app) {
   TreeOptions& tree = arguments->options.tree;
   CLI::App* command = app.add_subcommand("digest", "Print the digest of the image that a source gives");
   command->option_defaults()->take_last();
-  command->add_option("SOURCE", tree.source, "oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE (- is stdin)\nor dir:DIR")
-      ->required();
+  command->add_option("SOURCE", tree.source, source_help)->required();
   command->add_option(
       "--store", arguments->options.store,
       "put objects and image into this repository,\nwhich is made if it is not there (default:\nwrite nothing)");
@@ -87,6 +87,7 @@ void add_digest_command(CLI::App& app) {
   command->add_option("--max-entries", tree.max_entries, "most files a source may have (default: a\nmillion)");
   command->add_flag("--json", arguments->json, "print a record");
   command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");
+  add_registry_options(*command, tree.registry);
   command->callback([arguments] { run_digest(*arguments); });
 }
 

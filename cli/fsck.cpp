@@ -11,6 +11,7 @@
 #include "cli/commands.hpp"
 #include "cli/print_record.hpp"
 #include "cli/progress.hpp"
+#include "cli/registry_options.hpp"
 #include "store/core/error.hpp"
 #include "store/fsck.hpp"
 
@@ -23,16 +24,19 @@ constexpr std::string_view repository_transport = "repo:";
 struct FsckArguments {
   std::string repository;
   std::string repair;
+  RegistryOptions registry;
   unsigned threads = 0;
   bool json = false;
 };
 
-std::size_t repair(const Repository& repository, const FsckReport& report, const std::string& source) {
+std::size_t repair(const Repository& repository, const FsckReport& report, const std::string& source,
+                   const RegistryOptions& registry) {
   const std::vector<Digest> lost = lost_objects(report);
   if (lost.empty()) return 0;
   return during("repairing from " + quoted(source), [&] {
     if (!source.starts_with(repository_transport)) {
-      return restore_objects(repository, lost, [&](Ingest& ingest) { read_source(source, {}, ingest); });
+      return restore_objects(repository, lost,
+                             [&](Ingest& ingest) { read_source(source, {.architecture = {}, .registry = registry}, ingest); });
     }
     const Repository other = Repository::open_to_read(working_directory(), source.substr(repository_transport.size()));
     return restore_objects(repository, lost, contents_of(other, lost));
@@ -66,7 +70,7 @@ void run_fsck(const FsckArguments& arguments) {
   FsckReport report = check_repository(repository, arguments.threads);
   std::size_t restored = 0;
   if (!arguments.repair.empty()) {
-    restored = repair(repository, report, arguments.repair);
+    restored = repair(repository, report, arguments.repair, arguments.registry);
     if (restored != 0) report = check_repository(repository, arguments.threads);
   }
   if (arguments.json) {
@@ -90,6 +94,7 @@ void add_fsck_command(CLI::App& app) {
                       "bring damaged and missing objects back from\nrepo:DIR, or a SOURCE as for build");
   command->add_option("--threads", arguments->threads, "worker threads (default: one a CPU)");
   command->add_flag("--json", arguments->json, "print a record");
+  add_registry_options(*command, arguments->registry);
   command->callback([arguments] { run_fsck(*arguments); });
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// `sealroot gc`: remove from a repository what nothing refers to.
+// `sealroot gc`: remove from a repository what nothing refers to, or from a host the deployments nobody needs first.
 #include <iostream>
 #include <memory>
 #include <string>
@@ -11,10 +11,14 @@
 #include "builder/boot_roots.hpp"
 #include "cli/commands.hpp"
 #include "cli/digest_argument.hpp"
+#include "cli/host_arguments.hpp"
 #include "cli/print_record.hpp"
 #include "cli/progress.hpp"
+#include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/gc.hpp"
+#include "upgrade/collect.hpp"
+#include "upgrade/status.hpp"
 
 namespace sealroot {
 
@@ -26,17 +30,24 @@ struct GcArguments {
   std::vector<std::string> esps;
   std::vector<std::string> deployments;
   GcOptions options;
+  HostPaths host;
+  HostGcOptions host_options;
+  std::optional<std::string> certificate;
   bool json = false;
 };
 
-void print_json(const GcReport& report, bool dry_run) {
-  const nlohmann::ordered_json document = {{"dry_run", dry_run},
-                                           {"roots", report.root_count},
-                                           {"kept_objects", report.kept_objects},
-                                           {"removed_objects", report.removed_objects},
-                                           {"removed_bytes", report.removed_bytes},
-                                           {"removed_names", report.removed_names},
-                                           {"leftovers", report.leftovers}};
+void print_json(const GcReport& report, bool dry_run, const std::vector<Deployment>* deployments = nullptr) {
+  nlohmann::ordered_json document = {{"dry_run", dry_run},
+                                     {"roots", report.root_count},
+                                     {"kept_objects", report.kept_objects},
+                                     {"removed_objects", report.removed_objects},
+                                     {"removed_bytes", report.removed_bytes},
+                                     {"removed_names", report.removed_names},
+                                     {"leftovers", report.leftovers}};
+  if (deployments != nullptr) {
+    document["removed_deployments"] = nlohmann::ordered_json::array();
+    for (const Deployment& each : *deployments) document["removed_deployments"].push_back(named_digest(each.image));
+  }
   print_record(document);
 }
 
@@ -68,7 +79,30 @@ void add_boot_roots(const GcArguments& arguments, const Repository& repository, 
   });
 }
 
+void run_host_gc(const GcArguments& arguments) {
+  if (!arguments.keep.empty() || !arguments.options.roots.empty() || !arguments.deployments.empty()) {
+    throw Error(Fault::usage, "--keep, --root and --deployments are for a REPO; a host has pins");
+  }
+  const bool dry_run = arguments.options.dry_run;
+  HostPaths paths = arguments.host;
+  if (arguments.esps.size() > 1) throw Error(Fault::usage, "a host has one --esp");
+  if (!arguments.esps.empty()) paths.esp = arguments.esps.front();
+  const Host host = open_host(paths);
+  std::vector<std::string> problems;
+  const std::vector<Certificate> trusted = certificates_for_status(host, arguments.certificate, problems);
+  if (!problems.empty()) throw Error(Fault::malformed, "gc: root unreadable, nothing deleted: " + problems.front());
+  HostGcOptions options = arguments.host_options;
+  options.dry_run = dry_run;
+  const HostGcReport report = collect_host(host, trusted, options);
+  if (arguments.json) return print_json(report.objects, dry_run, &report.removed);
+  for (const Deployment& each : report.removed) {
+    std::cout << (dry_run ? "would remove deployment " : "removed deployment ") << named_digest(each.image) << '\n';
+  }
+  print_text(report.objects, dry_run);
+}
+
 void run_gc(GcArguments& arguments) {
+  if (arguments.repository.empty()) return run_host_gc(arguments);
   for (const std::string& text : arguments.keep) {
     arguments.options.keep.push_back(parse_digest_argument("--keep", text));
   }
@@ -86,8 +120,9 @@ void run_gc(GcArguments& arguments) {
 
 void add_gc_command(CLI::App& app) {
   auto arguments = std::make_shared<GcArguments>();
-  CLI::App* command = app.add_subcommand("gc", "Remove from a repository what no ref needs");
-  command->add_option("REPO", arguments->repository, "repository, such as out/composefs")->required();
+  CLI::App* command = app.add_subcommand("gc", "Remove what nothing needs from a repository, or from a host");
+  command->add_option("REPO", arguments->repository,
+                      "repository, such as out/composefs (default:\nthis host, its old deployments too)");
   command->add_flag("-n,--dry-run", arguments->options.dry_run, "say what would be removed, remove nothing");
   command->add_option("-r,--root", arguments->options.roots, "name of an image or stream to keep; repeatable")
       ->allow_extra_args(false);
@@ -95,7 +130,7 @@ void add_gc_command(CLI::App& app) {
       ->allow_extra_args(false);
   command
       ->add_option("--esp", arguments->esps,
-                   "mounted ESP: keep what UKIs in EFI/Linux and\nboot entries name; repeatable")
+                   "mounted ESP: keep what UKIs in EFI/Linux and\nboot entries name; repeatable with REPO")
       ->type_name("DIR")
       ->allow_extra_args(false);
   command
@@ -103,6 +138,13 @@ void add_gc_command(CLI::App& app) {
                    "folder whose folders are named by images to\nkeep; repeatable; REPO/../state/deploy always\ncounts")
       ->type_name("DIR")
       ->allow_extra_args(false);
+  command->add_option("--keep-deployments", arguments->host_options.keep, "deployments that a host keeps")
+      ->capture_default_str();
+  command
+      ->add_option("--cert", arguments->certificate,
+                   "of a host: a UKI signed by another one keeps\nno deployment; if the booted image pins none")
+      ->type_name("FILE");
+  add_host_options(*command, arguments->host, false);
   command->add_flag("--json", arguments->json, "print a record");
   command->callback([arguments] { run_gc(*arguments); });
 }

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   add_build_command(app);
   add_digest_command(app);
+  add_push_command(app);
   add_ls_command(app);
   add_dump_command(app);
   add_cat_command(app);
@@ -50,6 +51,13 @@ int main(int argc, char** argv) {
   add_verify_command(app);
   add_doctor_command(app);
   add_uki_command(app);
+  add_status_command(app);
+  add_upgrade_command(app);
+  add_switch_command(app);
+  add_rollback_command(app);
+  add_pin_command(app);
+  add_unpin_command(app);
+  add_history_command(app);
   try {
     app.parse(argc, argv);
     if (!std::cout.flush()) throw Error(Fault::os, "writing to standard output");

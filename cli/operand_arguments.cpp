@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/registry_options.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 
@@ -25,6 +26,7 @@ void add_operand_arguments(CLI::App& command, OperandArguments& arguments, const
   command.add_option("--arch", options.architecture, "platform of an OCI index (default: this\nhost's)");
   arguments.selinux = add_tree_options(command, arguments.tree_rules);
   command.add_option("--threads", options.threads, "worker threads (default: one a CPU)");
+  add_registry_options(command, options.registry);
 }
 
 OperandOptions operand_options(const OperandArguments& arguments, TreeForm form) {

@@ -6,14 +6,39 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <span>
+#include <string>
 #include <thread>
 
 #include "store/core/error.hpp"
 #include "store/large_content.hpp"
+#include "store/names.hpp"
+#include "store/read_pieces.hpp"
 #include "store/verity/batch.hpp"
 #include "store/work_queue.hpp"
 
 namespace sealroot {
+
+namespace {
+
+void read_range(const Fd& file, std::uint64_t offset, std::span<std::uint8_t> out) {
+  const std::size_t got = read_at(file, out, offset);
+  if (got == out.size()) return;
+  throw Error(Fault::malformed, "the source has been cut to " + std::to_string(offset + got) + " bytes meanwhile");
+}
+
+/// The sizes above `limit_bytes` of what is in the store.
+std::set<std::uint64_t> sizes_of_objects(const ObjectStore& store, std::uint64_t limit_bytes) {
+  std::set<std::uint64_t> sizes;
+  for (const Digest& digest : read_object_names(store).objects) {
+    const std::uint64_t size = store.usage(digest).size_bytes;
+    if (size > limit_bytes) sizes.insert(size);
+  }
+  return sizes;
+}
+
+}  // namespace
 
 /// The source's side: fills buffers and hands them to the queue. All but results_ belongs to the source thread.
 class Ingest::Pipeline {
@@ -26,6 +51,10 @@ class Ingest::Pipeline {
   ContentId begin(std::uint64_t size_bytes, std::string_view path);
   void write(ByteView data);
   void end();
+  ContentId add_range(std::shared_ptr<const Fd> file, std::uint64_t offset, std::uint64_t size_bytes,
+                      std::string_view path);
+  ContentId add_stored(const Digest& digest);
+  void abandon();
   std::vector<Digest> finish();
   std::map<Digest, std::vector<std::uint8_t>> take_kept() { return std::move(kept_); }
 
@@ -34,14 +63,20 @@ class Ingest::Pipeline {
     ContentId id = 0;
     std::size_t offset = 0;
     std::size_t size_bytes = 0;
+    std::shared_ptr<const Fd> file = nullptr;  ///< that the bytes still have to be read from; null: they are there
+    std::uint64_t file_offset = 0;
   };
 
   bool is_large() const { return size_bytes_ > small_content_limit; }
-  std::size_t room_in_buffer() const;
+  void announce(std::uint64_t size_bytes, std::string_view path);
+  void open();
   void start_keeping(std::string_view path);
+  void place_in_batch(SmallContent content);
   void submit_batch();
   void submit_segment();
-  void store_batch(const std::uint8_t* buffer, const std::vector<SmallContent>& contents);
+  void submit_range(const std::shared_ptr<const Fd>& file, std::uint64_t offset);
+  void store_batch(std::uint8_t* buffer, const std::vector<SmallContent>& contents);
+  Digest store_range(const Fd& file, std::uint64_t offset, std::uint64_t size_bytes) const;
   void set_result(ContentId id, const Digest& digest);
 
   const ObjectStore* store_;
@@ -65,6 +100,7 @@ class Ingest::Pipeline {
   WorkQueue::Buffer segment_;
   std::size_t segment_used_ = 0;
   std::uint64_t segment_index_ = 0;
+  std::optional<std::set<std::uint64_t>> large_sizes_;  ///< of objects that were there before the first range
 
   std::mutex results_mutex_;
   std::vector<Digest> results_;
@@ -80,7 +116,8 @@ void Ingest::Pipeline::start_keeping(std::string_view path) {
   keeping_[id_].reserve(static_cast<std::size_t>(size_bytes_));
 }
 
-ContentId Ingest::Pipeline::begin(std::uint64_t size_bytes, std::string_view path) {
+/// What begin() and add_range() have in common; a small content fits into the batch afterwards.
+void Ingest::Pipeline::announce(std::uint64_t size_bytes, std::string_view path) {
   assert(!open_);
   queue_.rethrow_error();
   size_bytes_ = size_bytes;
@@ -90,16 +127,25 @@ ContentId Ingest::Pipeline::begin(std::uint64_t size_bytes, std::string_view pat
     const std::lock_guard lock(results_mutex_);
     results_.emplace_back(algorithm_, ByteView(std::array<std::uint8_t, max_digest_size>{}));
   }
+  if (is_large()) return;
+  const std::size_t room = round_up(static_cast<std::size_t>(size_bytes), verity_block_size);
+  if (batch_used_ + room > WorkQueue::buffer_bytes) submit_batch();
+}
+
+ContentId Ingest::Pipeline::begin(std::uint64_t size_bytes, std::string_view path) {
+  announce(size_bytes, path);
+  open();
+  return id_;
+}
+
+void Ingest::Pipeline::open() {
   if (is_large()) {
-    large_ = std::make_shared<LargeContent>(store_, algorithm_, size_bytes, WorkQueue::buffer_bytes);
+    large_ = std::make_shared<LargeContent>(store_, algorithm_, size_bytes_, WorkQueue::buffer_bytes);
     segment_index_ = 0;
-  } else {
-    const std::size_t room = round_up(static_cast<std::size_t>(size_bytes), verity_block_size);
-    if (batch_used_ + room > WorkQueue::buffer_bytes) submit_batch();
-    if (!batch_) batch_ = queue_.acquire();
+  } else if (!batch_) {
+    batch_ = queue_.acquire();
   }
   open_ = true;
-  return id_;
 }
 
 void Ingest::Pipeline::write(ByteView data) {
@@ -139,12 +185,79 @@ void Ingest::Pipeline::end() {
     if (segment_used_ > 0) submit_segment();
     large_.reset();
   } else {
-    const auto size_bytes = static_cast<std::size_t>(size_bytes_);
-    const std::size_t room = round_up(size_bytes, verity_block_size);
-    std::memset(batch_.get() + batch_used_ + size_bytes, 0, room - size_bytes);
-    contents_.push_back({id_, batch_used_, size_bytes});
-    batch_used_ += room;
+    place_in_batch({id_, batch_used_, static_cast<std::size_t>(size_bytes_)});
   }
+  ++id_;
+}
+
+void Ingest::Pipeline::place_in_batch(SmallContent content) {
+  batch_used_ += round_up(content.size_bytes, verity_block_size);
+  contents_.push_back(std::move(content));
+}
+
+ContentId Ingest::Pipeline::add_range(std::shared_ptr<const Fd> file, std::uint64_t offset, std::uint64_t size_bytes,
+                                      std::string_view path) {
+  announce(size_bytes, path);
+  if (keeping_.contains(id_)) {
+    Bytes content(static_cast<std::size_t>(size_bytes));
+    read_range(*file, offset, content);
+    open();
+    write(content);
+    end();
+    return id_ - 1;
+  }
+  if (is_large()) {
+    submit_range(file, offset);
+  } else {
+    place_in_batch({id_, batch_used_, static_cast<std::size_t>(size_bytes), std::move(file), offset});
+  }
+  return id_++;
+}
+
+/// Of a large content of which an object of equal size is there, only the digest is computed at first: to find out
+/// that it is the same costs less than to write it once more.
+void Ingest::Pipeline::submit_range(const std::shared_ptr<const Fd>& file, std::uint64_t offset) {
+  if (store_ != nullptr && !large_sizes_) large_sizes_ = sizes_of_objects(*store_, WorkQueue::buffer_bytes);
+  const bool may_be_there = store_ != nullptr && large_sizes_->contains(size_bytes_);
+  const auto large =
+      std::make_shared<LargeContent>(may_be_there ? nullptr : store_, algorithm_, size_bytes_, WorkQueue::buffer_bytes);
+  for (std::uint64_t done = 0, index = 0; done < size_bytes_; done += WorkQueue::buffer_bytes, ++index) {
+    const auto used = static_cast<std::size_t>(std::min<std::uint64_t>(size_bytes_ - done, WorkQueue::buffer_bytes));
+    queue_.submit([this, content = large, id = id_, size = size_bytes_, file, offset, index, used,
+                   may_be_there](std::uint8_t* buffer) {
+      const std::span<std::uint8_t> segment(buffer, used);
+      read_range(*file, offset + index * WorkQueue::buffer_bytes, segment);
+      std::optional<Digest> digest = content->add_segment(index, segment);
+      if (!digest) return;
+      if (may_be_there && !store_->contains_intact(*digest, size)) digest = store_range(*file, offset, size);
+      set_result(id, *digest);
+    });
+  }
+}
+
+Digest Ingest::Pipeline::store_range(const Fd& file, std::uint64_t offset, std::uint64_t size_bytes) const {
+  LargeContent content(store_, algorithm_, size_bytes, WorkQueue::buffer_bytes);
+  Bytes segment(WorkQueue::buffer_bytes);
+  for (std::uint64_t done = 0, index = 0;; done += segment.size(), ++index) {
+    segment.resize(static_cast<std::size_t>(std::min<std::uint64_t>(size_bytes - done, segment.size())));
+    read_range(file, offset + done, segment);
+    if (const std::optional<Digest> digest = content.add_segment(index, segment)) return *digest;
+  }
+}
+
+ContentId Ingest::Pipeline::add_stored(const Digest& digest) {
+  assert(!open_);
+  const std::lock_guard lock(results_mutex_);
+  results_.push_back(digest);
+  return id_++;
+}
+
+void Ingest::Pipeline::abandon() {
+  if (!open_) return;
+  open_ = false;
+  large_.reset();
+  segment_used_ = 0;
+  keeping_.erase(id_);
   ++id_;
 }
 
@@ -159,16 +272,21 @@ void Ingest::Pipeline::submit_segment() {
 
 void Ingest::Pipeline::submit_batch() {
   batch_used_ = 0;
-  if (!batch_) return;
-  queue_.submit(std::move(batch_), [this, contents = std::exchange(contents_, {})](const std::uint8_t* buffer) {
-    store_batch(buffer, contents);
-  });
+  if (contents_.empty()) return;
+  auto job = [this, contents = std::exchange(contents_, {})](std::uint8_t* buffer) { store_batch(buffer, contents); };
+  batch_ ? queue_.submit(std::move(batch_), std::move(job)) : queue_.submit(std::move(job));
 }
 
-void Ingest::Pipeline::store_batch(const std::uint8_t* buffer, const std::vector<SmallContent>& contents) {
+void Ingest::Pipeline::store_batch(std::uint8_t* buffer, const std::vector<SmallContent>& contents) {
   std::vector<PaddedContent> padded;
   padded.reserve(contents.size());
-  for (const SmallContent& content : contents) padded.push_back({buffer + content.offset, content.size_bytes});
+  for (const SmallContent& content : contents) {
+    std::uint8_t* const data = buffer + content.offset;
+    if (content.file) read_range(*content.file, content.file_offset, std::span(data, content.size_bytes));
+    const std::size_t padding = round_up(content.size_bytes, verity_block_size) - content.size_bytes;
+    std::memset(data + content.size_bytes, 0, padding);
+    padded.push_back({data, content.size_bytes});
+  }
   const std::vector<Digest> digests = measure_batch(algorithm_, padded);
   for (std::size_t i = 0; i < contents.size(); ++i) {
     if (store_ != nullptr) store_->put_measured(digests[i], ByteView(padded[i].data, padded[i].size_bytes));
@@ -203,6 +321,12 @@ void Ingest::keep(std::function<bool(std::string_view path)> wanted) { pipeline_
 ContentId Ingest::begin(std::uint64_t size_bytes, std::string_view path) { return pipeline_->begin(size_bytes, path); }
 void Ingest::write(ByteView data) { pipeline_->write(data); }
 void Ingest::end() { pipeline_->end(); }
+ContentId Ingest::add_range(std::shared_ptr<const Fd> file, std::uint64_t offset, std::uint64_t size_bytes,
+                            std::string_view path) {
+  return pipeline_->add_range(std::move(file), offset, size_bytes, path);
+}
+ContentId Ingest::add_stored(const Digest& digest) { return pipeline_->add_stored(digest); }
+void Ingest::abandon() { pipeline_->abandon(); }
 std::vector<Digest> Ingest::finish() { return pipeline_->finish(); }
 std::map<Digest, std::vector<std::uint8_t>> Ingest::take_kept() { return pipeline_->take_kept(); }
 

@@ -48,6 +48,16 @@ class Ingest {
   void write(ByteView data);
   void end();
 
+  /// The same for `size_bytes` of `file` from `offset` on, which the thread that hashes them reads.
+  ContentId add_range(std::shared_ptr<const Fd> file, std::uint64_t offset, std::uint64_t size_bytes,
+                      std::string_view path = {});
+
+  /// Gives an id to a content that the store has already.
+  ContentId add_stored(const Digest& digest);
+
+  /// Drops the content that was begun, if one was, so that another can be: whoever read it gives up on its source.
+  void abandon();
+
   /// Waits for all work and returns the digests by ContentId; rethrows the first error of a worker. Called once, at
   /// the end. Not durable yet: Repository::sync() is one syncfs for all.
   std::vector<Digest> finish();

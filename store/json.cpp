@@ -15,14 +15,14 @@ namespace {
 /// through all of an array for each object in it.
 class Watch final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit Watch(std::size_t depth_limit) : depth_limit_(depth_limit) {}
+  explicit Watch(const JsonLimits& limits) : limits_(limits) {}
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
+  bool null() override { return count(); }
+  bool boolean(bool) override { return count(); }
+  bool number_integer(number_integer_t) override { return count(); }
+  bool number_unsigned(number_unsigned_t) override { return count(); }
+  bool number_float(number_float_t, const string_t&) override { return count(); }
+  bool string(string_t&) override { return count(); }
   bool binary(binary_t&) override { return true; }
   bool start_object(std::size_t) override { return start(); }
   bool end_object() override { return end(); }
@@ -43,19 +43,24 @@ class Watch final : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
+  bool count() {
+    if (++values_ <= limits_.values) return true;
+    throw Error(Fault::malformed, "JSON: more than " + std::to_string(limits_.values) + " values");
+  }
   bool start() {
-    if (keys_.size() >= depth_limit_) {
-      throw Error(Fault::malformed, "JSON: nested deeper than " + std::to_string(depth_limit_) + " levels");
+    if (keys_.size() >= limits_.depth) {
+      throw Error(Fault::malformed, "JSON: nested deeper than " + std::to_string(limits_.depth) + " levels");
     }
     keys_.emplace_back();
-    return true;
+    return count();
   }
   bool end() {
     keys_.pop_back();
     return true;
   }
 
-  std::size_t depth_limit_;
+  const JsonLimits& limits_;
+  std::size_t values_ = 0;
   std::vector<std::set<std::string>> keys_;  ///< of each object (or array, then empty) that is open
 };
 
@@ -67,7 +72,7 @@ nlohmann::json parse_json(ByteView text, const JsonLimits& limits) {
   }
   // The library skips a byte order mark, other readers take it for an error.
   if (as_text(text).starts_with("\xef\xbb\xbf")) throw Error(Fault::malformed, "JSON: starts with a byte order mark");
-  Watch watch(limits.depth);
+  Watch watch(limits);
   nlohmann::json::sax_parse(text.begin(), text.end(), &watch);
   return nlohmann::json::parse(text.begin(), text.end());
 }

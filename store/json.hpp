@@ -12,7 +12,8 @@ namespace sealroot {
 
 struct JsonLimits {
   std::size_t size_bytes = std::size_t{4} << 20;
-  std::size_t depth = 32;  ///< objects and arrays inside one another
+  std::size_t depth = 32;        ///< objects and arrays inside one another
+  std::size_t values = 100'000;  ///< of all kinds; in memory one takes about a hundred bytes
 };
 
 /// The value that `text` (UTF-8) spells, or Error{malformed} with the place of the defect.

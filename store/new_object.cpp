@@ -64,6 +64,11 @@ void NewObject::create_named() {
   temporary_name_ = name;
 }
 
+/// Only a hint: what it does not start, syncfs does, and errors show there.
+void NewObject::start_writeback() const {
+  static_cast<void>(::sync_file_range(file_.get(), 0, 0, SYNC_FILE_RANGE_WRITE));
+}
+
 void NewObject::seal(const Digest& digest) {
   // The kernel refuses while anybody has the file open for writing, this process included.
   file_ = temporary_name_.empty() ? open_at(working_directory(), descriptor_path(file_), O_RDONLY)

@@ -84,6 +84,15 @@ bool ObjectStore::contains(const Digest& digest) const {
   });
 }
 
+ObjectStore::Usage ObjectStore::usage(const Digest& digest) const {
+  constexpr std::uint64_t stat_block = 512;
+  struct stat info {};
+  if (::fstatat(objects_.get(), object_path(digest).c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) {
+    throw os_error("object " + path_of(digest));
+  }
+  return {static_cast<std::uint64_t>(info.st_size), static_cast<std::uint64_t>(info.st_blocks) * stat_block};
+}
+
 bool ObjectStore::contains_intact(const Digest& digest, std::uint64_t size_bytes) const {
   const std::optional<Fd> file = try_open_beneath(objects_, object_path(digest), object_flags);
   if (!file) return false;

@@ -49,6 +49,13 @@ class ObjectStore {
 
   bool contains(const Digest& digest) const;
 
+  struct Usage {
+    std::uint64_t size_bytes = 0;
+    std::uint64_t stored_bytes = 0;  // blocks that hold it
+  };
+  /// Of an object that is there; Error{os} names it.
+  Usage usage(const Digest& digest) const;
+
   /// Whether an object for a content of this size is there. False for one of another size too: that is what a power
   /// cut leaves where the file system has no fs-verity, so whoever has the content writes it again. An object of the
   /// right size is not read, which would take as long as storing it; what is wrong with it, fsck finds. It is sealed

@@ -17,7 +17,7 @@ std::size_t buffer_count(unsigned threads) {
 
 }  // namespace
 
-WorkQueue::WorkQueue(unsigned threads) : buffers_left_(buffer_count(threads)) {
+WorkQueue::WorkQueue(unsigned threads) : max_jobs_(buffer_count(threads)), buffers_left_(max_jobs_) {
   if (threads == 1) return;
   try {
     for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
@@ -49,14 +49,25 @@ WorkQueue::Buffer WorkQueue::acquire() {
   return buffer;
 }
 
-void WorkQueue::submit(Buffer buffer, Job job) {
+void WorkQueue::submit(Buffer buffer, Job job) { enqueue({std::move(buffer), std::move(job)}); }
+
+void WorkQueue::submit(Job job) {
+  {
+    std::unique_lock lock(mutex_);
+    job_done_.wait(lock, [this] { return unfinished_ < max_jobs_ || error_ != nullptr; });
+    if (error_) std::rethrow_exception(error_);
+  }
+  enqueue({nullptr, std::move(job)});
+}
+
+void WorkQueue::enqueue(Item item) {
   {
     const std::lock_guard lock(mutex_);
     ++unfinished_;
-    if (!threads_.empty()) jobs_.push_back({std::move(buffer), std::move(job)});
+    if (!threads_.empty()) jobs_.push_back(std::move(item));
   }
   if (threads_.empty()) {
-    run({std::move(buffer), std::move(job)});
+    run(std::move(item), callers_buffer_);
     rethrow_error();
   } else {
     job_ready_.notify_one();
@@ -64,6 +75,7 @@ void WorkQueue::submit(Buffer buffer, Job job) {
 }
 
 void WorkQueue::work() {
+  Buffer own;
   for (;;) {
     std::unique_lock lock(mutex_);
     job_ready_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
@@ -71,25 +83,26 @@ void WorkQueue::work() {
     Item item = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    run(std::move(item));
+    run(std::move(item), own);
   }
 }
 
 /// Does one job and frees its buffer. After an error the remaining jobs are only taken off the queue.
-void WorkQueue::run(Item item) {
+void WorkQueue::run(Item item, Buffer& own) {
   bool failed = false;
   {
     const std::lock_guard lock(mutex_);
     failed = error_ != nullptr;
   }
   try {
-    if (!failed) item.job(item.buffer.get());
+    if (!failed && !item.buffer && !own) own = std::make_unique_for_overwrite<std::uint8_t[]>(buffer_bytes);
+    if (!failed) item.job(item.buffer ? item.buffer.get() : own.get());
   } catch (...) {
     fail(std::current_exception());
   }
   item.job = nullptr;  // lets go of what it holds before wait() returns
   const std::lock_guard lock(mutex_);
-  free_.push_back(std::move(item.buffer));
+  if (item.buffer) free_.push_back(std::move(item.buffer));
   --unfinished_;
   job_done_.notify_all();
 }

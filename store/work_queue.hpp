@@ -22,7 +22,7 @@ class WorkQueue {
   static constexpr std::size_t buffer_bytes = 256 * verity_block_size;
   /// buffer_bytes of memory, not initialised.
   using Buffer = std::unique_ptr<std::uint8_t[]>;
-  using Job = std::function<void(const std::uint8_t* buffer)>;
+  using Job = std::function<void(std::uint8_t* buffer)>;
 
   /// `threads` 1: no thread is started, submit() does the job.
   explicit WorkQueue(unsigned threads);
@@ -35,6 +35,9 @@ class WorkQueue {
   Buffer acquire();
   /// Does `job` with `buffer` soon, on any thread; the buffer is free afterwards.
   void submit(Buffer buffer, Job job);
+  /// Likewise, with the buffer of the thread that does it, which stays in that thread's cache. Waits while there are
+  /// as many jobs as there are buffers in all.
+  void submit(Job job);
   /// Waits for all jobs; rethrows the first error of one.
   void wait();
 
@@ -44,22 +47,25 @@ class WorkQueue {
 
  private:
   struct Item {
-    Buffer buffer;
+    Buffer buffer;  ///< null: the thread's own
     Job job;
   };
 
+  void enqueue(Item item);
   void work();
-  void run(Item item);
+  void run(Item item, Buffer& own);
 
   std::mutex mutex_;
   std::condition_variable job_ready_;  ///< for workers: a job is there, or stopping_
   std::condition_variable job_done_;   ///< for the source: a buffer is free, all is done, or an error is there
   std::deque<Item> jobs_;
   std::vector<Buffer> free_;
+  std::size_t max_jobs_;
   std::size_t buffers_left_;  ///< that may still be made
   std::size_t unfinished_ = 0;
   std::exception_ptr error_;
   bool stopping_ = false;
+  Buffer callers_buffer_;  ///< where there are no threads
   std::vector<std::thread> threads_;
 };
 

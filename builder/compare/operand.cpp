@@ -36,7 +36,10 @@ Operand read_directory_operand(const std::string& name, const OperandOptions& op
 Operand read_source_operand(const std::string& name, const OperandOptions& options) {
   Ingest ingest(nullptr, *options.algorithm, options.threads);
   keep_policy_files(ingest);
-  Tree tree = read_source(name, {.architecture = options.architecture, .input_digests = false}, ingest).tree;
+  Tree tree =
+      read_source(name, {.architecture = options.architecture, .input_digests = false, .registry = options.registry},
+                  ingest)
+          .tree;
   const ContentReader read_file = read_kept_files(ingest);
   shape_tree(tree, options.form, options.xattrs);
   if (options.form == TreeForm::boot) label_tree(tree, options.labels, read_file);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "builder/labels/label_tree.hpp"
+#include "builder/registry/options.hpp"
 #include "builder/tree/normalise.hpp"
 #include "builder/tree/tree.hpp"
 #include "store/erofs/image_format.hpp"
@@ -31,6 +32,7 @@ struct OperandOptions {
   XattrRule xattrs = XattrRule::allowlist_only;
   LabelMode labels = LabelMode::automatic;  // of the boot form
   unsigned threads = 0;                     // 0: one a CPU
+  RegistryOptions registry{};
 };
 
 struct Operand {

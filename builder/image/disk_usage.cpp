@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "builder/image/disk_usage.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <optional>
 #include <set>
 
-#include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/erofs/image_objects.hpp"
 #include "store/names.hpp"
@@ -15,7 +12,6 @@
 namespace sealroot {
 namespace {
 
-constexpr std::uint64_t stat_block = 512;
 constexpr std::string_view refs_folder = "images/refs/";
 
 struct Object {
@@ -25,11 +21,8 @@ struct Object {
 };
 
 ObjectUsage usage_of(const ObjectStore& store, const Digest& digest) {
-  struct stat info {};
-  if (::fstatat(store.directory().get(), object_path(digest).c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) {
-    throw os_error("object " + store.path_of(digest));
-  }
-  return {1, static_cast<std::uint64_t>(info.st_size), static_cast<std::uint64_t>(info.st_blocks) * stat_block};
+  const ObjectStore::Usage usage = store.usage(digest);
+  return {1, usage.size_bytes, usage.stored_bytes};
 }
 
 class UsageCount {

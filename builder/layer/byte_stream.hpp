@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 
 #include "store/core/bytes.hpp"
@@ -19,12 +20,23 @@ class ByteStream {
   virtual std::size_t read(std::span<std::uint8_t> out) = 0;
 };
 
+/// A file that holds a stream's bytes as they are, from its start on.
+struct BackingFile {
+  std::shared_ptr<const Fd> file;  // null: there is none
+  std::uint64_t size_bytes = 0;
+};
+
 /// Bytes that come in pieces of the source's choice.
 class ChunkSource {
  public:
   virtual ~ChunkSource() = default;
   /// The next piece, valid until the next call; empty at the end.
   virtual ByteView next() = 0;
+
+  /// Where all these bytes can be read too, so that some may be passed over here and read there.
+  virtual BackingFile backing_file() const { return {}; }
+  /// Passes over the next bytes, at most `size_bytes`; returns how many, none without a backing file.
+  virtual std::uint64_t skip(std::uint64_t /*size_bytes*/) { return 0; }
 };
 
 /// Reads until `out` is full or the stream ends; returns how many bytes came.

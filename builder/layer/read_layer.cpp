@@ -54,8 +54,15 @@ class ContentSink {
 
 class LayerReader {
  public:
-  LayerReader(ChunkSource& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest, LayerStream* recorder)
-      : tar_(stream, recorder), whiteouts_(whiteouts), budget_(budget), ingest_(ingest), recorder_(recorder) {}
+  LayerReader(ChunkSource& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest, LayerStream* recorder,
+              const KnownLayer* known)
+      : tar_(stream, recorder),
+        file_(recorder == nullptr ? stream.backing_file() : BackingFile{}),
+        whiteouts_(whiteouts),
+        budget_(budget),
+        ingest_(ingest),
+        recorder_(recorder),
+        known_(known) {}
 
   void read_all(Layer& layer) {
     while (const TarEntry* const entry = tar_.next()) {
@@ -144,7 +151,7 @@ class LayerReader {
         break;
       default:
         node.content.emplace<RegularFile>().size = entry.size;
-        result.content = read_content(result.path, *node.regular());
+        result.content = read_content(entry, result.path, *node.regular());
         if (recorder_ != nullptr && result.content) recorder_->add_content(*result.content);
     }
   }
@@ -154,17 +161,36 @@ class LayerReader {
     return {entry.link_target};
   }
 
-  std::optional<ContentId> read_content(const std::string& path, RegularFile& file) {
+  std::optional<ContentId> read_content(const TarEntry& entry, const std::string& path, RegularFile& file) {
     if (file.size > budget_.content_bytes) throw bad("files of more than 256 GiB together");
     budget_.content_bytes -= file.size;
+    if (file_.file != nullptr && entry.data_offset != 0 && file.size > max_inline_size) {
+      if (file_.size_bytes < entry.data_offset + file.size) {
+        throw bad("archive is cut at offset " + std::to_string(file_.size_bytes));
+      }
+      return ingest_.add_range(file_.file, entry.data_offset, file.size, path);
+    }
+    std::optional<TarData> data = tar_.next_data();
+    if (const auto digest = found_content(data, file.size, entry.data_offset)) {
+      while (tar_.next_data()) {  // zeros, which stand for it
+      }
+      return ingest_.add_stored(*digest);
+    }
     ContentSink sink(path, file, ingest_);
-    while (const std::optional<TarData> data = tar_.next_data()) {
+    for (; data; data = tar_.next_data()) {
       if (data->offset < sink.written()) throw bad("pieces of the sparse file overlap");
       fill_hole(sink, file, data->offset);
       sink.write(data->bytes);
     }
     fill_hole(sink, file, file.size);
     return sink.end();
+  }
+
+  /// The digest of a content that the repository has, where the layer comes from there.
+  std::optional<Digest> found_content(const std::optional<TarData>& data, std::uint64_t size,
+                                      std::uint64_t offset) const {
+    if (known_ == nullptr || !data || size <= max_inline_size || offset == 0) return std::nullopt;
+    return known_->content_at(offset, size);
   }
 
   void fill_hole(ContentSink& sink, const RegularFile& file, std::uint64_t end) {
@@ -176,10 +202,12 @@ class LayerReader {
   }
 
   TarReader tar_;
+  BackingFile file_;  // of the archive, if contents may be read from there later
   WhiteoutRule whiteouts_;
   LayerBudget& budget_;
   Ingest& ingest_;
   LayerStream* recorder_;
+  const KnownLayer* known_;
 };
 
 }  // namespace
@@ -192,10 +220,10 @@ LayerBudget::LayerBudget(std::uint64_t entry_limit)
       hole_bytes(max_hole_size) {}
 
 Layer read_layer(ChunkSource& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
-                 Ingest& ingest, LayerStream* recorder) {
+                 Ingest& ingest, LayerStream* recorder, const KnownLayer* known) {
   Layer layer;
   layer.name = name;
-  LayerReader(stream, whiteouts, budget, ingest, recorder).read_all(layer);
+  LayerReader(stream, whiteouts, budget, ingest, recorder, known).read_all(layer);
   return layer;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "builder/layer/known_layer.hpp"
 #include "builder/layer/limits.hpp"
 #include "builder/layer/tar_reader.hpp"
 #include "builder/tree/apply.hpp"
@@ -27,9 +28,10 @@ struct LayerBudget {
   std::uint64_t hole_bytes;
 };
 
-/// Reads the archive to its end. `name` is for messages. Unless it is null, `recorder` gets all of it.
+/// Reads the archive to its end. `name` is for messages. Unless it is null, `recorder` gets all of it; `known`, unless
+/// that is null, is what `stream` reads.
 /// Error{malformed} names entry, offset and reason.
 Layer read_layer(ChunkSource& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
-                 Ingest& ingest, LayerStream* recorder = nullptr);
+                 Ingest& ingest, LayerStream* recorder = nullptr, const KnownLayer* known = nullptr);
 
 }  // namespace sealroot

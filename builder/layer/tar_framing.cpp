@@ -56,6 +56,16 @@ void TarFraming::feed(ByteView data) {
   }
 }
 
+std::uint64_t TarFraming::may_skip(std::uint64_t size_bytes) const {
+  return expect_ == Expect::data && recorder_ == nullptr ? std::min(size_bytes, left_) : 0;
+}
+
+void TarFraming::skip(std::uint64_t size_bytes) {
+  offset_ += size_bytes;
+  left_ -= size_bytes;
+  if (left_ == 0) expect_ = Expect::header;
+}
+
 void TarFraming::record(ByteView data) {
   if (recorder_ == nullptr) return;
   const auto content = static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), content_left_));

@@ -35,6 +35,10 @@ class TarFraming {
 
   /// The next bytes of the archive. Throws Error{malformed} naming the offset of what is wrong.
   void feed(ByteView data);
+  /// How many of the next `size_bytes` are data of an entry that nobody has to feed() ...
+  std::uint64_t may_skip(std::uint64_t size_bytes) const;
+  /// ... if this is told instead.
+  void skip(std::uint64_t size_bytes);
   /// To be called at the end of the bytes: Error{malformed} if the archive is cut there.
   void finish() const;
 

@@ -105,7 +105,9 @@ class TarReader::Archive {
       : stream_(stream), handle_(archive_read_new()), framing_(recorder) {
     if (handle_ == nullptr) throw std::bad_alloc();
     archive_read_support_format_tar(handle_.get());
-    check(locale_.with([&] { return archive_read_open(handle_.get(), this, nullptr, &Archive::read_chunk, nullptr); }));
+    check(locale_.with([&] {
+      return archive_read_open2(handle_.get(), this, nullptr, &Archive::read_chunk, &Archive::skip_data, nullptr);
+    }));
   }
   Archive(const Archive&) = delete;
   Archive& operator=(const Archive&) = delete;
@@ -155,6 +157,16 @@ class TarReader::Archive {
     if (!chunk.empty() || !archive->failure_) return static_cast<la_ssize_t>(chunk.size());
     archive_set_error(handle, EIO, "reading the stream");
     return ARCHIVE_FATAL;
+  }
+
+  /// libarchive passes over what nobody has asked it for. Only what both readers take for data is passed over: 0 makes
+  /// libarchive read it.
+  static la_int64_t skip_data(archive*, void* self, la_int64_t size) {
+    auto* const archive = static_cast<Archive*>(self);
+    if (archive->failure_) return 0;
+    const std::uint64_t skipped = archive->stream_.skip(archive->framing_.may_skip(static_cast<std::uint64_t>(size)));
+    if (skipped > 0) archive->framing_.skip(skipped);
+    return static_cast<la_int64_t>(skipped);
   }
 
   /// Exceptions must not pass through C, so they are kept for check(). The chunk is handed on even if its framing is

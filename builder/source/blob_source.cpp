@@ -22,11 +22,11 @@ namespace {
 
 Error missing(const std::string& path) { return {Fault::missing, quoted(path) + " is missing"}; }
 
-class LayoutDirectory final : public BlobSource {
+class LayoutDirectory final : public Layout {
  public:
   explicit LayoutDirectory(Fd directory) : directory_(std::move(directory)) {}
 
-  std::unique_ptr<ByteStream> open(const std::string& path) const override {
+  std::unique_ptr<ByteStream> open_file(const std::string& path) const override {
     std::optional<Fd> file = try_open_beneath(directory_, path, O_RDONLY | O_NONBLOCK);
     if (!file) throw missing(path);
     struct stat info {};
@@ -44,11 +44,11 @@ struct Range {
   std::uint64_t size = 0;
 };
 
-class LayoutArchive final : public BlobSource {
+class LayoutArchive final : public Layout {
  public:
   explicit LayoutArchive(Fd file) : file_(std::move(file)) { index(); }
 
-  std::unique_ptr<ByteStream> open(const std::string& path) const override {
+  std::unique_ptr<ByteStream> open_file(const std::string& path) const override {
     const auto found = files_.find(path);
     if (found == files_.end()) throw missing(path);
     return std::make_unique<FileStream>(file_, found->second.offset, found->second.size);
@@ -106,13 +106,17 @@ Bytes read_limited(ByteStream& stream) {
 
 }  // namespace
 
-std::unique_ptr<BlobSource> open_layout_directory(const std::string& path) {
-  return std::make_unique<LayoutDirectory>(open_at(working_directory(), path, O_DIRECTORY | O_RDONLY));
+std::unique_ptr<Layout> open_layout_directory(const std::string& path) {
+  return open_layout_directory(open_at(working_directory(), path, O_DIRECTORY | O_RDONLY));
 }
 
-std::unique_ptr<BlobSource> open_layout_archive(const std::string& path) {
+std::unique_ptr<Layout> open_layout_directory(Fd directory) {
+  return std::make_unique<LayoutDirectory>(std::move(directory));
+}
+
+std::unique_ptr<Layout> open_layout_archive(const std::string& path) {
   Fd file = open_at(working_directory(), path, O_RDONLY);
-  return during("reading " + quoted(path), [&]() -> std::unique_ptr<BlobSource> {
+  return during("reading " + quoted(path), [&]() -> std::unique_ptr<Layout> {
     struct stat info {};
     if (::fstat(file.get(), &info) < 0) throw os_error("reading");
     if (!S_ISREG(info.st_mode)) throw Error(Fault::malformed, "not a regular file");
@@ -125,11 +129,17 @@ std::unique_ptr<BlobSource> open_layout_archive(const std::string& path) {
   });
 }
 
-std::unique_ptr<CheckedBlob> open_blob(const BlobSource& source, const Descriptor& descriptor) {
+std::string blob_path(const BlobDigest& digest) {
   // parse_blob_digest() has let only hex digits through, so this path stays below blobs/.
-  const std::string path =
-      "blobs/" + std::string(algorithm_name(descriptor.digest.algorithm)) + "/" + descriptor.digest.hex;
-  return std::make_unique<CheckedBlob>(source.open(path), descriptor.size, descriptor.digest);
+  return "blobs/" + std::string(algorithm_name(digest.algorithm)) + "/" + digest.hex;
+}
+
+std::unique_ptr<ByteStream> Layout::open(const Descriptor& descriptor) const {
+  return open_file(blob_path(descriptor.digest));
+}
+
+std::unique_ptr<CheckedBlob> open_blob(const BlobSource& source, const Descriptor& descriptor) {
+  return std::make_unique<CheckedBlob>(source.open(descriptor), descriptor.size, descriptor.digest);
 }
 
 Bytes read_document(const BlobSource& source, const Descriptor& descriptor) {
@@ -140,8 +150,8 @@ Bytes read_document(const BlobSource& source, const Descriptor& descriptor) {
   });
 }
 
-Bytes read_document(const BlobSource& source, const std::string& path) {
-  const std::unique_ptr<ByteStream> file = source.open(path);
+Bytes read_document(const Layout& layout, const std::string& path) {
+  const std::unique_ptr<ByteStream> file = layout.open_file(path);
   return during(quoted(path), [&] { return read_limited(*file); });
 }
 

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "builder/layer/limits.hpp"
-#include "builder/source/oci_image.hpp"
+#include "builder/source/blob_source.hpp"
 #include "store/core/error.hpp"
 #include "store/json.hpp"
 
@@ -13,8 +13,8 @@ namespace {
 
 constexpr const char* tag_annotation = "org.opencontainers.image.ref.name";
 
-void check_layout_version(const BlobSource& blobs) {
-  const Bytes text = read_document(blobs, "oci-layout");
+void check_layout_version(const Layout& layout) {
+  const Bytes text = read_document(layout, "oci-layout");
   during("'oci-layout'", [&] {
     const nlohmann::json document = parse_json(text, {});
     if (!document.is_object() || document.value("imageLayoutVersion", nlohmann::json()) != "1.0.0") {
@@ -77,10 +77,14 @@ Descriptor choose_by_platform(const Index& index, const std::string& architectur
 
 }  // namespace
 
-ChosenManifest choose_manifest(const BlobSource& blobs, const std::string& tag, const std::string& architecture) {
-  check_layout_version(blobs);
-  const Bytes text = read_document(blobs, "index.json");
-  Descriptor descriptor = choose_by_tag(during("'index.json'", [&] { return parse_index(text, {}); }), tag);
+Descriptor choose_tagged(const Layout& layout, const std::string& tag) {
+  check_layout_version(layout);
+  const Bytes text = read_document(layout, "index.json");
+  return choose_by_tag(during("'index.json'", [&] { return parse_index(text, {}); }), tag);
+}
+
+ChosenManifest choose_manifest(const BlobSource& blobs, const Descriptor& root, const std::string& architecture) {
+  Descriptor descriptor = root;
   for (unsigned depth = 0; is_index_type(descriptor.media_type); ++depth) {
     if (depth == max_index_depth) throw Error(Fault::malformed, "more than 4 indexes inside one another");
     const Bytes inner = read_document(blobs, descriptor);

@@ -5,6 +5,7 @@
 
 #include "builder/layer/layer_stream.hpp"
 #include "builder/layer/limits.hpp"
+#include "builder/layer/read_ahead.hpp"
 #include "builder/source/layer_input.hpp"
 #include "builder/tree/apply.hpp"
 #include "store/core/error.hpp"
@@ -52,6 +53,35 @@ Layer read_image_layer(CheckedBlob& blob, const Descriptor& descriptor, const Bl
   return std::move(input.layer);
 }
 
+/// The layer out of the repository; nullopt if that does not have it whole. Then it is fetched, which also brings back
+/// what is missing.
+std::optional<Layer> try_known_layer(KnownLayer& known, const BlobDigest& diff_id, KnownLayer::Contents contents,
+                                     const std::string& name, LayerBudget& budget, Ingest& ingest) {
+  const LayerBudget before = budget;
+  try {
+    const bool all_read = contents == KnownLayer::Contents::read;
+    ReadAhead ahead(known, all_read ? std::optional(diff_id.algorithm) : std::nullopt);
+    Layer layer = read_layer(ahead, name, WhiteoutRule::apply, budget, ingest, nullptr, &known);
+    if (!all_read || ahead.digest() == diff_id) return layer;
+  } catch (const Error& error) {
+    if (error.fault() == Fault::os) throw;
+  }
+  ingest.abandon();
+  budget = before;
+  return std::nullopt;
+}
+
+/// Those of the repository by their number; null where it has none.
+std::vector<std::unique_ptr<KnownLayer>> open_known_layers(const KnownLayers& known,
+                                                           const std::vector<BlobDigest>& diff_ids) {
+  std::vector<std::unique_ptr<KnownLayer>> layers(diff_ids.size());
+  if (known.repository == nullptr) return layers;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    layers[i] = KnownLayer::open(*known.repository, diff_ids[i], known.contents);
+  }
+  return layers;
+}
+
 /// composefs-rs knows documents and layers by SHA-256 only.
 bool has_sha256_only(const Manifest& manifest, const BlobDigest& manifest_digest, const ImageConfig& config) {
   const auto is_sha256 = [](const BlobDigest& digest) { return digest.algorithm == Algorithm::sha256; };
@@ -91,9 +121,8 @@ class Recording {
 
 }  // namespace
 
-SourceResult read_oci_image(const BlobSource& blobs, const std::string& tag, const SourceOptions& options,
+SourceResult read_oci_image(const BlobSource& blobs, ChosenManifest chosen, const SourceOptions& options,
                             Ingest& ingest) {
-  ChosenManifest chosen = choose_manifest(blobs, tag, options.architecture);
   const Manifest& manifest = chosen.manifest;
   SourceResult result;
   Bytes config = read_document(blobs, manifest.config);
@@ -104,7 +133,13 @@ SourceResult read_oci_image(const BlobSource& blobs, const std::string& tag, con
 
   std::uint64_t total = 0;
   std::uint64_t done = 0;
-  for (const Descriptor& layer : manifest.layers) total += layer.size;
+  std::vector<std::unique_ptr<KnownLayer>> known = open_known_layers(options.known, result.info.config.diff_ids);
+  std::vector<Descriptor> wanted;
+  for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
+    total += manifest.layers[i].size;
+    if (known[i] == nullptr) wanted.push_back(manifest.layers[i]);
+  }
+  blobs.expect(wanted);
   Recording recording(options, result.info.config.diff_ids);
   MergedTree merged;
   LayerBudget budget(options.max_entries);
@@ -112,15 +147,19 @@ SourceResult read_oci_image(const BlobSource& blobs, const std::string& tag, con
     const Descriptor& descriptor = manifest.layers[i];
     const BlobDigest& diff_id = result.info.config.diff_ids[i];
     const std::string name = layer_name(i, manifest.layers.size(), descriptor);
+    const auto tell = [&](std::uint64_t bytes) {
+      done += bytes;
+      if (options.progress) options.progress(done, total);
+    };
     Layer layer = during(name, [&] {
+      if (const std::unique_ptr<KnownLayer> own = std::move(known[i])) {
+        if (auto read = try_known_layer(*own, diff_id, options.known.contents, name, budget, ingest)) {
+          tell(descriptor.size);
+          return *std::move(read);
+        }
+      }
       const std::unique_ptr<CheckedBlob> blob = open_blob(blobs, descriptor);
-      return read_image_layer(
-          *blob, descriptor, diff_id, name, budget, ingest,
-          [&](std::uint64_t bytes) {
-            done += bytes;
-            if (options.progress) options.progress(done, total);
-          },
-          recording.layer(i));
+      return read_image_layer(*blob, descriptor, diff_id, name, budget, ingest, tell, recording.layer(i));
     });
     merged.apply(std::move(layer));
     result.info.layers.push_back({descriptor.media_type, descriptor.digest, descriptor.size, diff_id});

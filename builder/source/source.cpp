@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <array>
 
+#include "builder/layer/file_chunks.hpp"
 #include "builder/source/directory.hpp"
 #include "builder/source/layer_input.hpp"
 #include "builder/source/oci_image.hpp"
+#include "builder/source/registry_source.hpp"
 #include "store/core/error.hpp"
+#include "store/read_pieces.hpp"
 
 namespace sealroot {
 
@@ -20,13 +23,15 @@ struct TransportName {
   Transport transport;
   bool has_tag;
 };
-constexpr std::array<TransportName, 4> transports{{
+constexpr std::array<TransportName, 5> transports{{
+    {"docker", Transport::registry, false},
     {"oci", Transport::oci_layout, true},
     {"oci-archive", Transport::oci_archive, true},
     {"tar", Transport::tar, false},
     {"dir", Transport::directory, false},
 }};
-constexpr const char* usage_text = "known are oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE, tar:- and dir:DIR";
+constexpr const char* usage_text =
+    "known are docker://HOST/NAME[:TAG], oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE, tar:- and dir:DIR";
 
 /// A few bytes that were read to see what the file is, in front of the rest of it.
 class RewoundStream final : public ByteStream {
@@ -55,11 +60,32 @@ Fd open_archive(const std::string& path) {
   return input;
 }
 
+/// Of an uncompressed archive in a file, whose own digest nobody wants: contents are read by those who hash them.
+SourceResult read_plain_tar(Fd file, std::uint64_t size_bytes, const std::string& name, const SourceOptions& options,
+                            Ingest& ingest) {
+  FileChunks chunks({std::make_shared<const Fd>(std::move(file)), size_bytes}, [&](std::uint64_t done) {
+    if (options.progress) options.progress(done, size_bytes);
+  });
+  LayerBudget budget(options.max_entries);
+  MergedTree merged;
+  merged.apply(read_layer(chunks, name, WhiteoutRule::refuse, budget, ingest));
+  return {std::move(merged).finish(ingest.finish()), {}};
+}
+
+bool is_plain_tar(const Fd& file, std::uint64_t size_bytes) {
+  std::array<std::uint8_t, 6> start{};
+  return size_bytes > 0 && detect_compression(ByteView(start).first(read_at(file, start, 0))) == Compression::none;
+}
+
 SourceResult read_tar(const std::string& path, const SourceOptions& options, Ingest& ingest) {
   Fd file = open_archive(path);
   const off_t end = path == "-" ? 0 : ::lseek(file.get(), 0, SEEK_END);
   if (end > 0) ::lseek(file.get(), 0, SEEK_SET);
   const std::uint64_t total = end > 0 ? static_cast<std::uint64_t>(end) : 0;
+  const std::string layer_name = "archive " + quoted(path);
+  if (!options.input_digests && is_plain_tar(file, total)) {
+    return read_plain_tar(std::move(file), total, layer_name, options, ingest);
+  }
   FileStream raw(std::move(file));
   RewoundStream start(raw);
   const Compression compression = detect_compression(start.start());
@@ -72,8 +98,8 @@ SourceResult read_tar(const std::string& path, const SourceOptions& options, Ing
   });
   LayerBudget budget(options.max_entries);
   const auto diff_id_algorithm = options.input_digests ? std::optional(Algorithm::sha256) : std::nullopt;
-  LayerInput layer = read_layer_input(input, compression, diff_id_algorithm, "archive " + quoted(path),
-                                      WhiteoutRule::refuse, budget, ingest, [&](std::uint64_t) {
+  LayerInput layer = read_layer_input(input, compression, diff_id_algorithm, layer_name, WhiteoutRule::refuse, budget,
+                                      ingest, [&](std::uint64_t) {
                                         if (options.progress) options.progress(done, total);
                                       });
   MergedTree merged;
@@ -94,18 +120,24 @@ SourceResult read_host_directory(const std::string& path, const SourceOptions& o
   return {std::move(merged).finish(ingest.finish()), {}};
 }
 
+template <typename Opened>
+OpenContainer choose_in(std::unique_ptr<Opened> layout, const std::string& tag) {
+  const Descriptor root = choose_tagged(*layout, tag);
+  return {std::move(layout), root};
+}
+
+SourceResult read_container(const SourceName& name, const SourceOptions& options, Ingest& ingest) {
+  const OpenContainer container = open_container(name, options.registry);
+  ChosenManifest chosen = choose_manifest(*container.blobs, container.root, options.architecture);
+  if (!options.copy) return read_oci_image(*container.blobs, std::move(chosen), options, ingest);
+  const std::unique_ptr<BlobSource> copied = options.copy(*container.blobs, chosen);
+  return read_oci_image(*copied, std::move(chosen), options, ingest);
+}
+
 SourceResult read_transport(const SourceName& name, const SourceOptions& options, Ingest& ingest) {
-  switch (name.transport) {
-    case Transport::oci_layout:
-      return read_oci_image(*open_layout_directory(name.path), name.tag, options, ingest);
-    case Transport::oci_archive:
-      return read_oci_image(*open_layout_archive(name.path), name.tag, options, ingest);
-    case Transport::tar:
-      return read_tar(name.path, options, ingest);
-    case Transport::directory:
-      break;
-  }
-  return read_host_directory(name.path, options, ingest);
+  if (is_container(name.transport)) return read_container(name, options, ingest);
+  return name.transport == Transport::tar ? read_tar(name.path, options, ingest)
+                                          : read_host_directory(name.path, options, ingest);
 }
 
 }  // namespace
@@ -121,20 +153,26 @@ SourceName parse_source(std::string_view source) {
   const std::size_t colon = source.find(':');
   const std::string_view name = source.substr(0, colon);
   const std::string_view rest = colon == std::string_view::npos ? std::string_view{} : source.substr(colon + 1);
-  if (name == "docker" && colon != std::string_view::npos) {
-    throw Error(Fault::usage, "source " + quoted(source) +
-                                  ": registries can't be read yet; copy the image first: skopeo copy " +
-                                  "docker://... oci:DIR:TAG");
-  }
   for (const TransportName& known : transports) {
     if (known.name != name || colon == std::string_view::npos) continue;
     const std::size_t tag = known.has_tag ? rest.find(':') : std::string_view::npos;
     SourceName result{known.transport, std::string(rest.substr(0, tag)),
                       tag == std::string_view::npos ? std::string{} : std::string(rest.substr(tag + 1))};
     if (result.path.empty()) throw Error(Fault::usage, "source " + quoted(source) + ": no path after the transport");
+    if (result.transport == Transport::registry) check_registry_name(result.path);
     return result;
   }
   throw Error(Fault::usage, "source " + quoted(source) + ": unknown transport; " + usage_text);
+}
+
+bool is_container(Transport transport) {
+  return transport == Transport::registry || transport == Transport::oci_layout || transport == Transport::oci_archive;
+}
+
+OpenContainer open_container(const SourceName& name, const RegistryOptions& registry) {
+  if (name.transport == Transport::registry) return open_registry_image(name.path, registry);
+  if (name.transport == Transport::oci_archive) return choose_in(open_layout_archive(name.path), name.tag);
+  return choose_in(open_layout_directory(name.path), name.tag);
 }
 
 std::string_view transport_name(Transport transport) {

@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // Where a system comes from: SOURCE of the command line, in the transport names that container tools use.
 //
-//   oci:DIR[:TAG]  oci-archive:FILE[:TAG]  tar:FILE  tar:-  dir:DIR         (docker:// is not there yet)
+//   docker://HOST/REPOSITORY[:TAG][@DIGEST]  oci:DIR[:TAG]  oci-archive:FILE[:TAG]  tar:FILE  tar:-  dir:DIR
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "builder/layer/known_layer.hpp"
 #include "builder/layer/limits.hpp"
+#include "builder/registry/options.hpp"
+#include "builder/source/blob_source.hpp"
 #include "builder/source/manifest.hpp"
 #include "builder/tree/tree.hpp"
 #include "store/ingest.hpp"
 
 namespace sealroot {
 
-enum class Transport { oci_layout, oci_archive, tar, directory };
+enum class Transport { registry, oci_layout, oci_archive, tar, directory };
 
 struct SourceName {
   Transport transport = Transport::oci_layout;
-  std::string path;  // "-": standard input (tar only)
+  std::string path;  // "-": standard input (tar only); of a registry: `//` and the reference
   std::string tag;   // empty: the only image there is
 };
 
@@ -32,7 +36,16 @@ bool has_transport(std::string_view text);
 /// Error{usage} names the transports there are.
 SourceName parse_source(std::string_view source);
 
+/// Whether it is a container image, with manifest and layers.
+bool is_container(Transport transport);
+
 std::string_view transport_name(Transport transport);
+
+/// Layers that need not be fetched again, because a repository has them: known_layer.hpp.
+struct KnownLayers {
+  const Repository* repository = nullptr;  // into which the source is read; null: nothing is known
+  KnownLayer::Contents contents = KnownLayer::Contents::read;
+};
 
 struct SourceOptions {
   std::string architecture;  // OCI's name; empty: that of this host
@@ -43,6 +56,10 @@ struct SourceOptions {
   std::function<bool(const BlobDigest& diff_id)> record_layer{};
   /// Whether the digests of a tar itself are wanted: a SHA-256 from its start to its end, a third of all work.
   bool input_digests = true;
+  RegistryOptions registry{};
+  KnownLayers known{};
+  /// Copies a container image once it is known which one is meant, and returns where it is to be read instead.
+  std::function<std::unique_ptr<BlobSource>(const BlobSource& blobs, const ChosenManifest& chosen)> copy{};
 };
 
 struct LayerInfo {
@@ -77,6 +94,9 @@ struct SourceResult {
   SourceInfo info;
   std::optional<ImageStreams> streams{};  // of container images, if they were asked for
 };
+
+/// A container image that is_container().
+OpenContainer open_container(const SourceName& name, const RegistryOptions& registry);
 
 /// Reads all of `source` and hands the contents of its files to `ingest`, whose finish() is called.
 ///   throws   Error naming source, layer, entry and reason. What has been stored by then stays as unused objects.

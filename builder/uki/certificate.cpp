@@ -20,7 +20,7 @@ constexpr std::uint64_t max_file_size = 1 << 20;
 
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 
-Bio view_of(const Bytes& bytes) {
+Bio view_of(ByteView bytes) {
   Bio bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())), &BIO_free);
   if (!bio) throw std::bad_alloc();
   return bio;
@@ -39,7 +39,10 @@ std::string take_openssl_reason() {
 Certificate::Certificate(x509_st* certificate) : certificate_(certificate, &X509_free) {}
 
 std::vector<Certificate> Certificate::load_all(const Fd& directory, const std::string& path) {
-  const Bytes text = read_file(directory, path, max_file_size);
+  return parse_all(read_file(directory, path, max_file_size), path);
+}
+
+std::vector<Certificate> Certificate::parse_all(ByteView text, const std::string& path) {
   std::vector<Certificate> found;
   const Bio pem = view_of(text);
   while (X509* certificate = PEM_read_bio_X509(pem.get(), nullptr, nullptr, nullptr)) found.emplace_back(certificate);

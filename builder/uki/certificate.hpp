@@ -19,6 +19,8 @@ class Certificate {
   static Certificate load(const Fd& directory, const std::string& path);
   /// All certificates of a PEM file (or the one of a DER file), in their order; at least one.
   static std::vector<Certificate> load_all(const Fd& directory, const std::string& path);
+  /// The same for the bytes of such a file; `path` is for messages.
+  static std::vector<Certificate> parse_all(ByteView text, const std::string& path);
 
   /// Takes ownership.
   explicit Certificate(x509_st* certificate);

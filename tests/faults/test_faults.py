@@ -11,37 +11,18 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
-from collections import namedtuple
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "integration")]
+from fault_runner import SAMPLES, FaultRunner, sealroot, tree_of  # noqa: E402
 from small_image import base_entries, tar_bytes, write_image  # noqa: E402
 
-SEALROOT = os.environ["SEALROOT"]
-FAIL_SYSCALL = os.environ["FAIL_SYSCALL"]
-SAMPLES = 10**9 if os.environ.get("SEALROOT_EXHAUSTIVE") else 20
-# What sealroot needs from whoever runs it must not differ between the runs.
-ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SOURCE_DATE_EPOCH": "1700000000", "LC_ALL": "C.UTF-8"}
-UNSUPPORTED = 77
 # Without fs-verity, and with a file left over, the work is done all the same.
 HARMLESS = ("ioctl", "unlinkat", "unlink", "rmdir")
 BOOT_FILES = Path("/usr/lib/systemd/boot/efi")
-
-Run = namedtuple("Run", "status stdout stderr")
-
-
-def run(*command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, check=False, env=ENVIRONMENT)
-    return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def sealroot(*arguments):
-    return run(SEALROOT, *arguments)
-
 
 def write_inputs(folder):
     """Two small systems that share files: one as a tar, the other, which is changed a little, as a container image.
@@ -53,16 +34,6 @@ def write_inputs(folder):
     (folder / "first.tar").write_bytes(tar_bytes([*base_entries(), *common]))
     write_image(folder / "second", [tar_bytes([*base_entries(), *common]), tar_bytes([("usr/lib/new", b"n" * 5000)])])
     (folder / "initrd").write_bytes(b"initramfs")
-
-
-def tree_of(folder):
-    """Every path below `folder`, with its mode and size or target."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        info = path.lstat()
-        what = os.readlink(path) if path.is_symlink() else info.st_size if path.is_file() else ""
-        found[str(path.relative_to(folder))] = (oct(info.st_mode), what)
-    return found
 
 
 class Job:
@@ -125,7 +96,7 @@ class Gc(AddToRepository):
 JOBS = (NewRepository, AddToRepository, Gc)
 
 
-class Faults(unittest.TestCase):
+class Faults(FaultRunner, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         # Memory where there is some: the disk of a shared machine makes each sync wait.
@@ -135,14 +106,6 @@ class Faults(unittest.TestCase):
         cls.scratch = Path(scratch.name)
         write_inputs(cls.scratch)
         cls.report = cls.scratch / "report"
-
-    def run_with_fault(self, action, call, job):
-        """Runs the job with one fault. Also returns how many calls were counted and which one was hit."""
-        done = run(FAIL_SYSCALL, self.report, action, call, SEALROOT, *job.command())
-        if done.status == UNSUPPORTED:
-            self.skipTest("this kernel or container has no seccomp notifications")
-        counted, hit = self.report.read_text().split()
-        return done, int(counted), hit
 
     def without_fault(self, job):
         """Its output, and what is there when all is done and gc has run."""
@@ -169,21 +132,6 @@ class Faults(unittest.TestCase):
         self.assert_intact(job)
         self.assertEqual(0, sealroot("gc", job.repository).status)
         self.assertEqual(tree, tree_of(job.work))
-
-    def sweep(self, job, action, samples, check):
-        """Calls check(done, hit) for each fault; returns how many there were."""
-        job.reset()
-        _, count, _ = self.run_with_fault(action, 0, job)
-        step = max(1, count // samples)
-        tried = 0
-        for call in range(1, count + 1, step):
-            with self.subTest(job=type(job).__name__, action=action, call=call):
-                job.reset()
-                done, _, hit = self.run_with_fault(action, call, job)
-                if hit != "none":  # with threads the number of calls differs a little from run to run
-                    check(done, hit)
-                    tried += 1
-        return f"{type(job).__name__} {action}: {tried} of {count} calls"
 
     def test_P1_after_a_kill_at_any_system_call_fsck_is_content_and_a_rerun_completes(self):
         for kind in JOBS:

@@ -136,6 +136,31 @@ class Cfsctl(unittest.TestCase):
         run(SEALROOT, "gc", repository)
         self.assertEqual(files_of(self.built), files_of(repository))
 
+    def test_cfsctl_mounts_what_we_built(self):
+        """In a mount namespace of its own, with overlayfs and erofs of this kernel. Objects have no fs-verity here."""
+        if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0:
+            self.skipTest("mounting needs root")
+        digest = self.record["image"]["digest"].partition(":")[2]
+        mounted = self.scratch / "mounted"
+        mounted.mkdir(exist_ok=True)
+        script = '"$1" --repo "$2" --insecure mount "$3" "$4" && cd "$4" && find . -type f -exec sha256sum {} + | sort'
+        seen = run("unshare", "-m", "bash", "-euc", script, "bash", CFSCTL, self.built, digest, mounted).decode()
+        path = "./usr/share/" + "n" * 120
+        self.assertIn(f"{hashlib.sha256(b'y' * 65).hexdigest()}  {path}\n", seen)
+        self.assertNotIn("left-out", seen)
+        files = [entry for entry in json.loads(run(SEALROOT, "ls", "--json", "--repo", self.built, digest))
+                 if entry["type"] == "file"]  # fmt: skip
+        self.assertEqual(len(files), seen.count("\n"))
+
+    def test_explain_finds_the_format_of_a_digest_that_cfsctl_computed(self):
+        digest = run(CFSCTL, "--erofs-version", "2", "--repo", self.pulled, "oci", "compute-id", "--bootable", TAG)
+        digest = digest.decode().split()[-1]
+        self.assertNotIn(digest, self.record["image"]["digest"])
+        done = subprocess.run([SEALROOT, "explain", "--json", "--digest", self.algorithm, digest, f"oci:{self.image}"],
+                              check=False, capture_output=True)  # fmt: skip
+        self.assertEqual(1, done.returncode, done.stderr)
+        self.assertIn("V2", done.stdout.decode())
+
     def test_either_tag_alone_keeps_the_image(self):
         for program in (SEALROOT, CFSCTL):
             repository = self.scratch / f"one-tag-{Path(program).name}"

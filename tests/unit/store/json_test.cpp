@@ -10,6 +10,12 @@ using namespace sealroot;
 
 namespace {
 
+std::string many_zeros(int count) {
+  std::string text = "0";
+  for (int i = 1; i < count; ++i) text += ",0";
+  return text;
+}
+
 std::string nested(int depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 
 }  // namespace
@@ -42,6 +48,7 @@ TEST_CASE("what two readers could take differently is malformed") {
       {"key twice, one escaped", R"({"a": 1, "\u0061": 2})", "key 'a' appears twice"},
       {"key with control characters", R"({"\n": 1, "\n": 2})", R"(key '\x0a' appears twice)"},
       {"too deep", nested(33), "nested deeper than 32 levels"},
+      {"too many values", "[" + many_zeros(100'001) + "]", "more than 100000 values"},
       {"far too deep", nested(100000), "nested deeper than 32 levels"},
   };
   for (const Row& row : rows) {

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+// `sealroot rollback`, `pin`, `unpin`: choosing among the deployments that are there.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "upgrade/host/deployments.hpp"
+
+namespace sealroot {
+
+struct RollbackOptions {
+  std::string deployment{};                  // see choose_deployment(); empty: the one marked `rollback`
+  std::optional<std::string> certificate{};  // see trusted_certificates()
+  unsigned tries = 3;                        // for an entry that has none left; 0: not counted
+  unsigned threads = 0;
+};
+
+struct RollbackResult {
+  Digest image;
+  std::string version{};
+  std::string replaces{};  // version of what would have booted next
+  std::vector<std::string> warnings{};
+};
+
+/// Makes another deployment the next to boot, after its whole chain was verified: signature, command line, image, every
+/// object.
+///   throws  Error{usage}: there is none; Error{untrusted}: a link of the chain; Error{busy}
+RollbackResult roll_back(const Host& host, const RollbackOptions& options);
+
+/// Pins a deployment, so that nothing removes it by itself, or takes the pin away. `text` empty: the booted one.
+///   returns  its image
+Digest set_pin(const Host& host, const std::string& text, bool pinned);
+
+}  // namespace sealroot

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "upgrade/stage/stage.hpp"
+
+#include <algorithm>
+
+#include "builder/container_streams.hpp"
+#include "builder/digest.hpp"
+#include "builder/image/image.hpp"
+#include "store/core/digest_text.hpp"
+#include "store/core/error.hpp"
+#include "store/verity/verity_hasher.hpp"
+#include "upgrade/esp/version_order.hpp"
+#include "upgrade/esp/write_entry.hpp"
+#include "upgrade/host/now.hpp"
+#include "upgrade/host/trust.hpp"
+#include "upgrade/select.hpp"
+#include "upgrade/stage/sealed_uki.hpp"
+#include "upgrade/stage/state_directory.hpp"
+
+namespace sealroot {
+namespace {
+
+/// What is to be read, and by which rules.
+struct Origin {
+  std::string source;
+  XattrRule xattrs = XattrRule::allowlist_only;
+  LabelMode labels = LabelMode::automatic;
+};
+
+/// What a source turned out to be.
+struct Candidate {
+  NormalisedSource source;  // in the boot form
+  SealedUki uki;
+  Bytes image;
+  Digest digest;
+};
+
+Origin choose_origin(const StageOptions& options, const Deployments& deployments) {
+  Origin origin{options.source};
+  for (const Deployment* const each : {deployments.booted(), deployments.next()}) {
+    if (each == nullptr || !each->record || each->record->source.empty()) continue;
+    if (origin.source.empty()) origin.source = each->record->source;
+    if (origin.source != each->record->source) continue;
+    if (!each->record->xattrs.empty()) origin.xattrs = parse_xattr_rule(each->record->xattrs);
+    if (!each->record->selinux.empty()) origin.labels = parse_label_mode(each->record->selinux);
+    break;
+  }
+  origin.xattrs = options.xattrs.value_or(origin.xattrs);
+  origin.labels = options.labels.value_or(origin.labels);
+  if (!origin.source.empty()) return origin;
+  throw Error(Fault::usage, "this host does not know where it came from: `sealroot switch SOURCE` tells it");
+}
+
+/// Signature, layout and digest.
+Candidate check_candidate(NormalisedSource source, const Origin& origin, const Repository& repository,
+                          const std::vector<Certificate>& trusted) {
+  check_bootable_tree(source.tree);
+  SealedUki uki = take_sealed_uki(source.tree, repository.objects(), trusted);
+  make_boot_tree(source, origin.labels);
+  Bytes image = make_image(source.tree, ImageFormat::v1);
+  const Digest digest = measure_bytes(repository.algorithm(), image);
+  if (digest != uki.facts.config->digest) {
+    throw Error(Fault::untrusted, "uki digest mismatch: the signed UKI boots " +
+                                      named_digest(uki.facts.config->digest) + ", the layers give " +
+                                      named_digest(digest) + "; `sealroot explain` finds out why");
+  }
+  return {std::move(source), std::move(uki), std::move(image), digest};
+}
+
+Candidate read_candidate(const Origin& origin, const StageOptions& options, const Repository& repository,
+                         const std::vector<Certificate>& trusted, const StageProgress& progress) {
+  const std::string phase = "reading " + origin.source;
+  TreeOptions tree;
+  tree.source = origin.source;
+  tree.algorithm = repository.algorithm();
+  tree.xattrs = origin.xattrs;
+  tree.labels = origin.labels;
+  tree.threads = options.threads;
+  tree.record_layer = layers_missing_in(repository);
+  NormalisedSource source = read_normalised(
+      tree, &repository.objects(), [&](std::uint64_t done, std::uint64_t total) { progress(phase, done, total); });
+  progress("checking the image", 0, 0);
+  return during("source " + quoted(origin.source),
+                [&] { return check_candidate(std::move(source), origin, repository, trusted); });
+}
+
+/// The newest version of the same system that is here and was not given up. All of it is signed: nobody who serves old
+/// images can lower it.
+void check_version(const Deployments& deployments, const Candidate& candidate) {
+  const UkiFacts& fresh = candidate.uki.facts;
+  for (const Deployment& each : deployments.all) {
+    if (each.entry() == nullptr || each.failed || each.entry()->held_back()) continue;
+    const UkiFacts& known = each.entry()->uki;
+    if (known.signature != SignatureState::trusted || known.image_id != fresh.image_id) continue;
+    if (compare_versions(fresh.version, known.version) >= 0) continue;
+    throw Error(Fault::untrusted, "version " + quoted(fresh.version) + " is older than " + quoted(known.version) +
+                                      ", which is here: --allow-downgrade takes it all the same");
+  }
+}
+
+/// Why the image is not to be tried once more by itself: it did not boot here, or was rolled back.
+std::optional<std::string> given_up(const Host& host, const Candidate& candidate, const Deployment* known) {
+  const std::string what =
+      "version " + quoted(candidate.uki.facts.version) + " (image " + to_hex(candidate.digest) + ") ";
+  if ((known != nullptr && known->failed) || read_marks(host.sysroot, Mark::failed).contains(candidate.digest)) {
+    return what + "failed to boot on this host: --retry stages it again";
+  }
+  if (known != nullptr && known->entry() != nullptr && known->entry()->held_back()) {
+    return what + "was rolled back on this host: --retry stages it again";
+  }
+  return std::nullopt;
+}
+
+/// Whether a deployment is complete, with a boot entry that the firmware will take.
+bool is_complete(const Deployment* known) {
+  return known != nullptr && known->image_present && known->state_present && known->entry() != nullptr &&
+         known->entry()->uki.signature == SignatureState::trusted;
+}
+
+class Staging {
+ public:
+  Staging(const Host& host, const StageOptions& options, const StageProgress& progress)
+      : host_(host),
+        options_(options),
+        progress_(progress),
+        repository_(Repository::open(host.sysroot, repository_folder)),
+        trusted_(trusted_certificates(repository_, host.booted, options.certificate)),
+        deployments_(read_deployments(host, trusted_)) {}
+
+  StageResult run() {
+    refuse_bootc(deployments_);
+    repository_.require_writable();
+    const Origin origin = choose_origin(options_, deployments_);
+    const Candidate candidate = read_candidate(origin, options_, repository_, trusted_, progress_);
+    const UkiFacts& uki = candidate.uki.facts;
+    const Deployment* const known = deployments_.find(candidate.digest);
+    if (!options_.allow_downgrade) check_version(deployments_, candidate);
+    StageResult result{.image = candidate.digest,
+                       .image_id = uki.image_id,
+                       .version = uki.version,
+                       .source = origin.source,
+                       .warnings = deployments_.problems};
+    if (deployments_.next() != nullptr) result.replaces = deployments_.next()->version();
+    result.already_there = is_complete(known);
+    if (const auto reason = options_.retry ? std::nullopt : given_up(host_, candidate, known)) {
+      result.warnings.push_back(*reason);
+      if (options_.source.empty()) return result;
+    }
+    if (!result.already_there) plan_room(candidate, result);
+    if (options_.check_only) return result;
+
+    make_room(result.removed);
+    if (!result.already_there) deploy(candidate, origin);
+    finish(candidate, origin, result);
+    return result;
+  }
+
+ private:
+  /// Before anything is written: whether the entry will fit, and which deployments must go for that.
+  void plan_room(const Candidate& candidate, StageResult& result) const {
+    const std::uint64_t needed = space_for_entry(host_.esp, candidate.uki.file.size());
+    std::uint64_t free = free_space(host_.esp);
+    std::vector<Deployment> removable = removable_deployments(deployments_, 1, candidate.digest);
+    while (free < needed && !removable.empty()) {  // those that stand last in the menu first
+      for (const BootEntry& entry : removable.back().entries) free += entry.size_bytes;
+      if (removable.back().entry() != nullptr) result.removed.push_back(removable.back().image);
+      removable.pop_back();
+    }
+    if (free >= needed) return;
+    throw Error(Fault::os, "ESP " + quoted(host_.esp_path) + ": " + std::to_string(needed) +
+                               " bytes are needed for the UKI, " + std::to_string(free) +
+                               " can be had: make room on it, or unpin a deployment");
+  }
+
+  void make_room(const std::vector<Digest>& images) const {
+    for (const Digest& image : images) remove_deployment(host_, repository_, *deployments_.find(image));
+  }
+
+  void deploy(const Candidate& candidate, const Origin& origin) const {
+    const UkiFacts& uki = candidate.uki.facts;
+    EntryName name{entry_base_name(uki.image_id, uki.version, candidate.digest)};
+    if (options_.tries != 0) name.tries = EntryTries{options_.tries, 0};
+    clean_up(name);
+    add_image(candidate);
+    make_state_directory(host_.sysroot, candidate.source.tree, repository_.objects(), candidate.digest,
+                         uki.config->etc);
+    record(origin, candidate);
+    repository_.sync();
+    progress_("writing the boot entry", 0, 0);
+    const Deployment* const known = deployments_.find(candidate.digest);
+    const bool has_entry =
+        known != nullptr && known->entry() != nullptr && known->entry()->uki.signature == SignatureState::trusted;
+    if (!has_entry) write_boot_entry(host_.esp, name, candidate.uki.file);
+  }
+
+  /// What earlier runs left that were killed, and entries of this image that no firmware takes.
+  void clean_up(const EntryName& name) const {
+    for (const std::string& leftover : deployments_.leftovers) remove_boot_entry(host_.esp, leftover);
+    remove_unfinished_state(host_.sysroot);
+    for (const BootEntry& entry : list_boot_entries(host_.esp, trusted_).entries) {
+      const bool boots = !entry.defect && entry.uki.signature == SignatureState::trusted;
+      if (entry.name.base == name.base && !boots) remove_boot_entry(host_.esp, entry.file_name);
+    }
+  }
+
+  void add_image(const Candidate& candidate) const {
+    progress_("storing the image", 0, 0);
+    repository_.add_image(candidate.image);
+    repository_.set_image_ref(deployment_ref(candidate.digest), candidate.digest);
+    if (candidate.source.streams && candidate.source.streams->unrecorded.empty()) {
+      add_container_streams(repository_, candidate.source, {{"composefs.image.boot.v1", candidate.digest}},
+                            deployment_tag(candidate.digest));
+    }
+  }
+
+  void record(const Origin& origin, const Candidate& candidate) const {
+    const auto& manifest = candidate.source.info.manifest_digest;
+    write_record(host_.sysroot, candidate.digest,
+                 {.source = origin.source,
+                  .manifest = manifest ? manifest->text() : "",
+                  .image_id = candidate.uki.facts.image_id,
+                  .version = candidate.uki.facts.version,
+                  .staged_at = now_text(),
+                  .xattrs = std::string(xattr_rule_name(origin.xattrs)),
+                  .selinux = std::string(label_mode_name(origin.labels))});
+  }
+
+  /// It has its entry now; whatever goes wrong from here on does not take it away again.
+  void finish(const Candidate& candidate, const Origin& origin, StageResult& result) const {
+    const std::vector<std::string> obstacles = make_next(host_, trusted_, candidate.digest, options_.tries);
+    result.warnings.insert(result.warnings.end(), obstacles.begin(), obstacles.end());
+    result.staged = obstacles.empty();
+    try {
+      set_mark(host_.sysroot, Mark::failed, candidate.digest, false);
+      if (!result.already_there) {
+        append_history(host_.sysroot, {"stage", candidate.digest, candidate.uki.facts.version, origin.source});
+      }
+      const Deployments now = read_deployments(host_, trusted_);
+      if (!now.problems.empty()) return;  // what can't be read might be needed
+      for (const Deployment& each : removable_deployments(now, options_.keep, candidate.digest)) {
+        remove_deployment(host_, repository_, each);
+        result.removed.push_back(each.image);
+      }
+    } catch (const Error& error) {
+      result.warnings.emplace_back(error.what());
+    }
+  }
+
+  const Host& host_;
+  const StageOptions& options_;
+  const StageProgress& progress_;
+  const Repository repository_;
+  const std::vector<Certificate> trusted_;
+  const Deployments deployments_;
+};
+
+}  // namespace
+
+StageResult stage(const Host& host, const StageOptions& options, const StageProgress& progress) {
+  const HostLock lock(host.sysroot);
+  return Staging(host, options, progress).run();
+}
+
+}  // namespace sealroot
