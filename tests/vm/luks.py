@@ -51,7 +51,7 @@ if [ -b /dev/mapper/root ]; then
   check disk=open
   mount -t ext4 -o nosuid,nodev /dev/mapper/root /sysroot &&
     /usr/lib/sealroot/sealroot-pivot --restart --sysroot /sysroot &&
-    { umount /run; mount --move /proc /sysroot/proc; mount --move /sys /sysroot/sys; mount --move /dev /sysroot/dev; } &&
+    for each in proc sys dev; do mount --move /$each /sysroot/$each; done &&
     exec switch_root /sysroot /sbin/init
 fi
 check disk=locked
@@ -89,7 +89,8 @@ def initramfs(kernel):
     files |= modules
     busybox = Path(shutil.which("busybox")).read_bytes()
     files |= {"bin/busybox": (0o755, busybox), "init": (0o755, SCRIPT.encode()),
-              "usr/lib/sealroot/sealroot-pivot": (0o755, Path(os.environ["SEALROOT_PIVOT"]).read_bytes()), "passphrase": (0o600, PASSPHRASE),
+              "usr/lib/sealroot/sealroot-pivot": (0o755, Path(os.environ["SEALROOT_PIVOT"]).read_bytes()),
+              "passphrase": (0o600, PASSPHRASE),
               "modules.order": (0o644, "\n".join(f"/{name}" for name in modules).encode())}  # fmt: skip
     applets = ("cat", "echo", "grep", "head", "insmod", "mount", "poweroff", "sh", "sleep", "switch_root", "umount")
     files |= {f"bin/{name}": (0o755, b"#!/bin/busybox sh\nexec /bin/busybox ${0##*/} \"$@\"\n") for name in applets}

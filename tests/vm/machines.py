@@ -78,7 +78,8 @@ def _with_tpm(folder):
     return ("sh", "-ec", f'{start}; shift; exec "$@"', "sh", str(folder))
 
 
-def secure_boot(variables, disk, smbios=(), typed=(), restarts=False, keeps_variables=False, tpm=None, data_disk=None):
+def secure_boot(variables, disk, smbios=(), typed=(), restarts=False, keeps_variables=False, tpm=None,
+                data_disk=None):  # fmt: skip
     """QEMU with OVMF and Secure Boot: `variables` hold keys, `smbios` are type 11 strings (anybody may set them),
     `typed` goes to the console. One that `restarts` takes its writes to the disk along; one that `keeps_variables`
     writes into that file. `tpm` is the folder of a TPM's state; `data_disk` is a second disk, and keeps what is written

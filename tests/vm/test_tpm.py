@@ -39,8 +39,8 @@ class Measured(UefiTest):
 @unittest.skipUnless(os.environ.get("SEALROOT_VM_ALL"), "six boots")
 @unittest.skipUnless(luks.AVAILABLE, "needs systemd 252 with its TPM programs, and cryptsetup")
 class Luks(UefiTest):
-    """The root partition on a LUKS2 disk of its own, opened by systemd-cryptsetup in an initramfs of the user's own. The
-    first boot binds it to PCR 7 and 12 as they are and to PCR 11 as the PCR key signs it."""
+    """The root partition on a LUKS2 disk of its own, opened by systemd-cryptsetup in an initramfs of the user's own.
+    The first boot binds it to PCR 7 and 12 as they are and to PCR 11 as the PCR key signs it."""
 
     @classmethod
     def setUpClass(cls):
