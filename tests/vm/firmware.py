@@ -59,6 +59,7 @@ def boot_next(number):
 
 def kept_log(variables):
     """The kernel's log as efi_pstore keeps it in parts, the last lines in the first."""
-    parts = sorted(((int(name.split("-")[2]), name) for name in variables if name.startswith("dump-type")), reverse=True)
-    texts = [zlib.decompress(variables[name], -15) if name.endswith("-C") else variables[name] for _, name in parts]
+    parts = sorted((name for name in variables if name.startswith("dump-type")),
+                   key=lambda name: int(name.split("-")[2]), reverse=True)  # fmt: skip
+    texts = [zlib.decompress(variables[name], -15) if name.endswith("-C") else variables[name] for name in parts]
     return b"".join(texts).decode("utf-8", "replace")

@@ -72,19 +72,31 @@ def direct(kernel, initrd, command_line, disk, nvme=False, memory=512):
     )
 
 
-def secure_boot(variables, disk, smbios=(), typed=(), restarts=False, keeps_variables=False):
+def _with_tpm(folder):
+    """In front of an emulator's command: swtpm beside it, which ends with it."""
+    start = 'swtpm socket --tpm2 --tpmstate dir="$1" --ctrl type=unixio,path="$1/socket" --terminate --daemon'
+    return ("sh", "-ec", f'{start}; shift; exec "$@"', "sh", str(folder))
+
+
+def secure_boot(variables, disk, smbios=(), typed=(), restarts=False, keeps_variables=False, tpm=None,
+                data_disk=None):  # fmt: skip
     """QEMU with OVMF and Secure Boot: `variables` hold keys, `smbios` are type 11 strings (anybody may set them),
     `typed` goes to the console. One that `restarts` takes its writes to the disk along; one that `keeps_variables`
-    writes into that file."""
+    writes into that file. `tpm` is the folder of a TPM's state; `data_disk` is a second disk, and keeps what is written
+    to it."""
     strings = [argument for value in smbios for argument in ("-smbios", f"type=11,value={value}")]
     emulator = tuple(part for part in _EMULATOR if not (restarts and part == "-no-reboot"))
     snapshot = "" if keeps_variables else ",snapshot=on"
+    more = ("-drive", f"file={data_disk},format=raw,if=virtio") if data_disk else ()
+    if tpm:
+        more += ("-chardev", f"socket,id=tpm,path={tpm}/socket", "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device",
+                 "tpm-crb,tpmdev=tpm0")  # fmt: skip
     return Machine(
-        command=(*emulator, "-M", "q35,smm=on,accel=tcg", "-global", "driver=cfi.pflash01,property=secure,value=on",
+        command=(*(_with_tpm(tpm) if tpm else ()), *emulator, "-M", "q35,smm=on,accel=tcg", "-global", "driver=cfi.pflash01,property=secure,value=on",
                  "-global", "ICH9-LPC.disable_s3=1", "-m", "768",
                  "-drive", f"if=pflash,format=raw,unit=0,file={FIRMWARE}/OVMF_CODE_4M.secboot.fd,readonly=on",
                  "-drive", f"if=pflash,format=raw,unit=1,file={variables}{snapshot}",
-                 "-drive", f"file={disk},format=raw,if=virtio,snapshot=on", *strings),  # fmt: skip
+                 "-drive", f"file={disk},format=raw,if=virtio,snapshot=on", *strings, *more),  # fmt: skip
         timeout_seconds=150 if restarts else 75,
         typed=tuple(typed),
     )

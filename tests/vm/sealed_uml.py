@@ -71,6 +71,10 @@ class SealedUmlTest(BootTest):
         lines = [f"cmdline={machine.command_line(self.digest_token)}", "on-failure=poweroff", *row.config]
         return sealed_config(self.config, [*lines, *(f"allow={token}" for token in machine.own_tokens)])
 
+    def files_over(self):
+        """Files put over the signed initramfs besides, {name: (permissions, bytes)}."""
+        return {}
+
     def run_row(self, row, scratch):
         return self.boot(self.prepare(row, scratch), DECIDED, row.name)
 
@@ -84,6 +88,6 @@ class SealedUmlTest(BootTest):
         tokens = row.tokens.format(digest=self.digest_token)
         machine = UserModeLinux(self.product.linux, scratch, initrd, disks, tokens)
         config = self.config_for(machine, row).encode()
-        over = cpio.archive({"sealroot.conf": (0o644, config), "modules.load": (0o644, b"")})
-        initrd.write_bytes(self.initrd + bytes(-len(self.initrd) % 4) + over)
+        over = {"sealroot.conf": (0o644, config), "modules.load": (0o644, b""), **self.files_over()}
+        initrd.write_bytes(self.initrd + bytes(-len(self.initrd) % 4) + cpio.archive(over))
         return machine.machine()

@@ -106,13 +106,14 @@ class Appended(UefiTest):
                                    "evil.sysext.raw": bytes(4096), "evil.confext.raw": bytes(4096)},
                                   "E3", self.attacker)  # fmt: skip
         refused = "(Operation not permitted|Permission denied|Key was rejected by service)"
-        self.check(console, shown=[UP, *(f"^SEALROOT-CHECK {what}={refused}$" for what in ("kexec", "module", "memory")),
-                                   "^SEALROOT-CHECK handed-on=$"],
+        attacks = [f"^SEALROOT-CHECK {what}={refused}$" for what in ("kexec", "module", "memory")]
+        self.check(console, shown=[UP, *attacks, "^SEALROOT-CHECK handed-on=$"],
                    hidden=["FATAL", "rd[.]break"])  # fmt: skip
 
     def test_E4_signed_addon_with_second_digest(self):
         addon = signed(self.addon("composefs=" + "0123456789abcdef" * 8), self.product.keys)
-        self.check(self.run_beside({"extra.addon.efi": addon}, "E4"), shown=[fatal(10, "2 composefs args")], hidden=[UP])
+        console = self.run_beside({"extra.addon.efi": addon}, "E4")
+        self.check(console, shown=[fatal(10, "2 composefs args")], hidden=[UP])
 
 
 if __name__ == "__main__":
