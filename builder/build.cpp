@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "builder/build.hpp"
 
-#include <set>
 #include <string_view>
 
 #include "builder/boot/boot_parts.hpp"
@@ -21,6 +20,7 @@
 #include "builder/profile.hpp"
 #include "builder/record.hpp"
 #include "builder/release.hpp"
+#include "builder/system_disk.hpp"
 #include "builder/tree/normalise.hpp"
 #include "builder/uki/assemble.hpp"
 #include "store/core/digest_text.hpp"
@@ -163,21 +163,6 @@ BootParts collect_boot_parts(const BuildOptions& options, const Profile& profile
   return parts;
 }
 
-/// The digests of all objects that the tree reaches, without repetition and in order.
-std::vector<Digest> objects_of(const Tree& tree) {
-  std::set<Digest> objects;
-  std::vector<NodeId> open{root_node};
-  while (!open.empty()) {
-    const NodeId id = open.back();
-    open.pop_back();
-    if (const RegularFile* file = tree[id].regular(); file != nullptr && file->digest) objects.insert(*file->digest);
-    if (const Directory* directory = tree[id].directory()) {
-      for (const auto& [name, child] : directory->children) open.push_back(child);
-    }
-  }
-  return {objects.begin(), objects.end()};
-}
-
 /// The command line to sign. It ends with `--`, behind which the kernel takes nothing for itself: whoever can append to
 /// the line (SMBIOS, boot-chain.md section 3) could otherwise lead the kernel past the initramfs and so past the pivot
 /// with `rdinit=/nowhere root=DISK`.
@@ -301,27 +286,16 @@ struct Sealed {
   Bytes boot_loader;
 };
 
-std::vector<EspFile> esp_files(const Sealed& sealed, const std::string& suffix) {
-  // No editor: what it could change is ignored anyway, so it would only mislead.
-  static constexpr std::string_view loader_conf = "timeout 3\neditor no\n";
-  std::string fallback = "BOOT" + suffix;  // the name firmware looks for on a disk it has no entry for
-  for (char& c : fallback) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  return {{"EFI/BOOT/" + fallback + ".EFI", sealed.boot_loader},
-          {"EFI/systemd/systemd-boot" + suffix + ".efi", sealed.boot_loader},
-          {"EFI/Linux/" + sealed.uki_name, sealed.uki},
-          {"loader/loader.conf", as_bytes(loader_conf)}};
-}
-
 DiskLayout make_disk(const BuildOptions& options, const Repository& repository, const BootParts& parts,
                      const Sealed& sealed, const std::string& suffix, const Fd& file, const BuildProgress& progress) {
-  DiskSpec spec{.esp = esp_files(sealed, suffix),
+  DiskSpec spec{.esp = system_esp_files(sealed.uki_name, sealed.uki, sealed.boot_loader, suffix),
                 .root = {.store = repository.objects(),
                          .objects = sealed.objects,
                          .image = sealed.image,
                          .repository_meta = read_file(repository.directory(), "meta.json"),
                          .image_ref = image_ref(parts.release),
                          .state = &sealed.state}};
-  spec.root_type = suffix == "aa64" ? root_type_arm64 : root_type_x86_64;
+  spec.root_type = root_type_of(suffix);
   spec.size_bytes = options.disk_size;
   spec.timestamp = parts.release.timestamp;
   spec.threads = options.threads;

@@ -25,6 +25,7 @@ void add_inspect_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 void add_uki_command(CLI::App& app);
+void add_install_command(CLI::App& app);
 void add_status_command(CLI::App& app);
 void add_upgrade_command(CLI::App& app);
 void add_switch_command(CLI::App& app);

@@ -51,6 +51,7 @@ int main(int argc, char** argv) {
   add_verify_command(app);
   add_doctor_command(app);
   add_uki_command(app);
+  add_install_command(app);
   add_status_command(app);
   add_upgrade_command(app);
   add_switch_command(app);

@@ -116,9 +116,9 @@ void add_stage_options(CLI::App& command, UpgradeArguments& arguments) {
       ->capture_default_str();
   command.add_option("--xattrs", arguments.xattrs, "rule that the image was built with (default:\nas last time)");
   command.add_option("--selinux", arguments.selinux, "likewise");
-  command.add_option("--threads", options.threads, "worker threads (default: one a CPU)");
+  command.add_option("--threads", options.read.threads, "worker threads (default: one a CPU)");
   add_host_options(command, arguments.paths);
-  add_registry_options(command, options.registry);
+  add_registry_options(command, options.read.registry);
   command.add_flag("--json", arguments.json, "print a record");
   command.add_flag("-q,--quiet", arguments.quiet, "no progress on stderr");
 }

@@ -125,13 +125,20 @@ std::optional<DeploymentRecord> read_record(const Fd& sysroot, const Digest& ima
   });
 }
 
+std::string record_text(const DeploymentRecord& record) {
+  return line_of({{"version", record_version},
+                  {"source", record.source},
+                  {"manifest", record.manifest},
+                  {"image_id", record.image_id},
+                  {"image_version", record.version},
+                  {"staged_at", record.staged_at},
+                  {"xattrs", record.xattrs},
+                  {"selinux", record.selinux}});
+}
+
 void write_record(const Fd& sysroot, const Digest& image, const DeploymentRecord& record) {
-  const nlohmann::ordered_json json = {{"version", record_version},       {"source", record.source},
-                                       {"manifest", record.manifest},     {"image_id", record.image_id},
-                                       {"image_version", record.version}, {"staged_at", record.staged_at},
-                                       {"xattrs", record.xattrs},         {"selinux", record.selinux}};
   during("recording the deployment",
-         [&] { replace_file(make_own_folder(sysroot, "deploy"), record_name(image), line_of(json)); });
+         [&] { replace_file(make_own_folder(sysroot, "deploy"), record_name(image), record_text(record)); });
 }
 
 void remove_record(const Fd& sysroot, const Digest& image) {

@@ -43,6 +43,8 @@ struct DeploymentRecord {
 
 /// nullopt: there is none. Error{malformed}: not what write_record() makes.
 std::optional<DeploymentRecord> read_record(const Fd& sysroot, const Digest& image);
+/// The text of `deploy/HEX.json`.
+std::string record_text(const DeploymentRecord& record);
 void write_record(const Fd& sysroot, const Digest& image, const DeploymentRecord& record);
 void remove_record(const Fd& sysroot, const Digest& image);
 

@@ -4,40 +4,24 @@
 #include <algorithm>
 
 #include "builder/container_streams.hpp"
-#include "builder/digest.hpp"
-#include "builder/image/image.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
-#include "store/verity/verity_hasher.hpp"
 #include "upgrade/esp/version_order.hpp"
 #include "upgrade/esp/write_entry.hpp"
 #include "upgrade/host/now.hpp"
 #include "upgrade/host/trust.hpp"
 #include "upgrade/select.hpp"
-#include "upgrade/stage/sealed_uki.hpp"
 #include "upgrade/stage/state_directory.hpp"
 
 namespace sealroot {
 namespace {
 
-/// What is to be read, and by which rules.
-struct Origin {
-  std::string source;
-  XattrRule xattrs = XattrRule::allowlist_only;
-  LabelMode labels = LabelMode::automatic;
-};
-
-/// What a source turned out to be.
-struct Candidate {
-  NormalisedSource source;  // in the boot form
-  SealedUki uki;
-  Bytes image;
-  Digest digest;
-};
-
+/// The source that was given, or followed last, with the rules that fitted it last time.
 Origin choose_origin(const StageOptions& options, const Deployments& deployments) {
   Origin origin{options.source};
-  for (const Deployment* const each : {deployments.booted(), deployments.next()}) {
+  std::vector<const Deployment*> candidates{deployments.next(), deployments.booted()};
+  for (const Deployment& each : deployments.all) candidates.push_back(&each);  // those that failed know it too
+  for (const Deployment* const each : candidates) {
     if (each == nullptr || !each->record || each->record->source.empty()) continue;
     if (origin.source.empty()) origin.source = each->record->source;
     if (origin.source != each->record->source) continue;
@@ -49,55 +33,6 @@ Origin choose_origin(const StageOptions& options, const Deployments& deployments
   origin.labels = options.labels.value_or(origin.labels);
   if (!origin.source.empty()) return origin;
   throw Error(Fault::usage, "this host does not know where it came from: `sealroot switch SOURCE` tells it");
-}
-
-/// Signature, layout and digest.
-Candidate check_candidate(NormalisedSource source, const Origin& origin, const Repository& repository,
-                          const std::vector<Certificate>& trusted) {
-  check_bootable_tree(source.tree);
-  SealedUki uki = take_sealed_uki(source.tree, repository.objects(), trusted);
-  make_boot_tree(source, origin.labels);
-  Bytes image = make_image(source.tree, ImageFormat::v1);
-  const Digest digest = measure_bytes(repository.algorithm(), image);
-  if (digest != uki.facts.config->digest) {
-    throw Error(Fault::untrusted, "uki digest mismatch: the signed UKI boots " +
-                                      named_digest(uki.facts.config->digest) + ", the layers give " +
-                                      named_digest(digest) + "; `sealroot explain` finds out why");
-  }
-  return {std::move(source), std::move(uki), std::move(image), digest};
-}
-
-Candidate try_read_candidate(const Origin& origin, const StageOptions& options, const Repository& repository,
-                             const std::vector<Certificate>& trusted, const StageProgress& progress,
-                             KnownLayer::Contents known) {
-  const std::string phase = "reading " + origin.source;
-  TreeOptions tree;
-  tree.source = origin.source;
-  tree.algorithm = repository.algorithm();
-  tree.xattrs = origin.xattrs;
-  tree.labels = origin.labels;
-  tree.threads = options.threads;
-  tree.record_layer = layers_missing_in(repository);
-  tree.registry = options.registry;
-  tree.known = {&repository, known};
-  NormalisedSource source = read_normalised(
-      tree, &repository.objects(), [&](std::uint64_t done, std::uint64_t total) { progress(phase, done, total); });
-  progress("checking the image", 0, 0);
-  return during("source " + quoted(origin.source),
-                [&] { return check_candidate(std::move(source), origin, repository, trusted); });
-}
-
-/// Layers that are here need not be read: the signed digest tells whether they gave the right image. If they did not,
-/// the repository may be wrong about one of them.
-Candidate read_candidate(const Origin& origin, const StageOptions& options, const Repository& repository,
-                         const std::vector<Certificate>& trusted, const StageProgress& progress) {
-  try {
-    return try_read_candidate(origin, options, repository, trusted, progress, KnownLayer::Contents::found);
-  } catch (const Error& error) {
-    const Fault fault = error.fault();
-    if (fault != Fault::untrusted && fault != Fault::malformed && fault != Fault::missing) throw;
-  }
-  return try_read_candidate(origin, options, repository, trusted, progress, KnownLayer::Contents::read);
 }
 
 /// The newest version of the same system that is here and was not given up. All of it is signed: nobody who serves old
@@ -147,7 +82,7 @@ class Staging {
     refuse_bootc(deployments_);
     repository_.require_writable();
     const Origin origin = choose_origin(options_, deployments_);
-    const Candidate candidate = read_candidate(origin, options_, repository_, trusted_, progress_);
+    const Candidate candidate = read_candidate(origin, options_.read, repository_, trusted_, progress_);
     const UkiFacts& uki = candidate.uki.facts;
     const Deployment* const known = deployments_.find(candidate.digest);
     if (!options_.allow_downgrade) check_version(deployments_, candidate);

@@ -7,23 +7,19 @@
 //   -> made the next to boot -> deployments nobody needs removed
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "builder/labels/label_tree.hpp"
-#include "builder/registry/options.hpp"
-#include "builder/tree/normalise.hpp"
 #include "upgrade/collect.hpp"
 #include "upgrade/etc_merge/merge.hpp"
 #include "upgrade/host/host.hpp"
+#include "upgrade/stage/candidate.hpp"
 
 namespace sealroot {
 
 struct StageOptions {
-  std::string source{};                      // transport:reference; empty: that of the booted deployment, or the next
+  std::string source{};                      // transport:reference; empty: that of the next deployment, or another one
   std::optional<std::string> certificate{};  // see trusted_certificates()
   std::optional<XattrRule> xattrs{};         // nullopt: as recorded with the source, else those of a build
   std::optional<LabelMode> labels{};
@@ -33,8 +29,7 @@ struct StageOptions {
   bool check_only = false;                 // fetch and check all, but deploy nothing
   unsigned tries = 3;                      // counter of the new entry; 0: none
   unsigned keep = default_kept_deployments;
-  unsigned threads = 0;
-  RegistryOptions registry{};
+  ReadOptions read{};
 };
 
 struct StageResult {
@@ -49,8 +44,6 @@ struct StageResult {
   std::vector<EtcChange> etc_changes{};   // of a /etc that is kept, by path
   std::vector<std::string> warnings{};    // what did not hinder it, one sentence each
 };
-
-using StageProgress = std::function<void(const std::string& phase, std::uint64_t done, std::uint64_t total)>;
 
 /// Throws Error; nothing is then on the ESP that was not there, and all that could boot still can. What was stored by
 /// then stays as garbage for gc. Error{untrusted}: signature, digest (`uki digest mismatch`) or version; Error{busy}.

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#include "upgrade/stage/candidate.hpp"
+
+#include "builder/container_streams.hpp"
+#include "builder/image/image.hpp"
+#include "store/core/digest_text.hpp"
+#include "store/core/error.hpp"
+#include "store/verity/verity_hasher.hpp"
+
+namespace sealroot {
+namespace {
+
+/// Signature, layout and digest.
+Candidate check_candidate(NormalisedSource source, const Origin& origin, const Repository& repository,
+                          const std::vector<Certificate>& trusted) {
+  check_bootable_tree(source.tree);
+  SealedUki uki = take_sealed_uki(source.tree, repository.objects(), trusted);
+  make_boot_tree(source, origin.labels);
+  Bytes image = make_image(source.tree, ImageFormat::v1);
+  const Digest digest = measure_bytes(repository.algorithm(), image);
+  if (digest != uki.facts.config->digest) {
+    throw Error(Fault::untrusted, "uki digest mismatch: the signed UKI boots " +
+                                      named_digest(uki.facts.config->digest) + ", the layers give " +
+                                      named_digest(digest) + "; `sealroot explain` finds out why");
+  }
+  return {std::move(source), std::move(uki), std::move(image), digest};
+}
+
+Candidate try_read_candidate(const Origin& origin, const ReadOptions& options, const Repository& repository,
+                             const std::vector<Certificate>& trusted, const StageProgress& progress,
+                             KnownLayer::Contents known) {
+  TreeOptions tree;
+  tree.source = origin.source;
+  tree.algorithm = repository.algorithm();
+  tree.xattrs = origin.xattrs;
+  tree.labels = origin.labels;
+  tree.threads = options.threads;
+  tree.record_layer = layers_missing_in(repository);
+  tree.registry = options.registry;
+  tree.known = {&repository, known};
+  const std::string phase = "reading " + origin.source;
+  NormalisedSource source = read_normalised(
+      tree, &repository.objects(), [&](std::uint64_t done, std::uint64_t total) { progress(phase, done, total); });
+  progress("checking the image", 0, 0);
+  return during("source " + quoted(origin.source),
+                [&] { return check_candidate(std::move(source), origin, repository, trusted); });
+}
+
+}  // namespace
+
+/// The signed digest tells whether the layers that are here gave the right image. If they did not, the repository may
+/// be wrong about one of them.
+Candidate read_candidate(const Origin& origin, const ReadOptions& options, const Repository& repository,
+                         const std::vector<Certificate>& trusted, const StageProgress& progress) {
+  try {
+    return try_read_candidate(origin, options, repository, trusted, progress, KnownLayer::Contents::found);
+  } catch (const Error& error) {
+    const Fault fault = error.fault();
+    if (fault != Fault::untrusted && fault != Fault::malformed && fault != Fault::missing) throw;
+  }
+  return try_read_candidate(origin, options, repository, trusted, progress, KnownLayer::Contents::read);
+}
+
+}  // namespace sealroot
