@@ -35,8 +35,9 @@ std::size_t repair(const Repository& repository, const FsckReport& report, const
   if (lost.empty()) return 0;
   return during("repairing from " + quoted(source), [&] {
     if (!source.starts_with(repository_transport)) {
-      return restore_objects(repository, lost,
-                             [&](Ingest& ingest) { read_source(source, {.architecture = {}, .registry = registry}, ingest); });
+      return restore_objects(repository, lost, [&](Ingest& ingest) {
+        read_source(source, {.architecture = {}, .registry = registry}, ingest);
+      });
     }
     const Repository other = Repository::open_to_read(working_directory(), source.substr(repository_transport.size()));
     return restore_objects(repository, lost, contents_of(other, lost));

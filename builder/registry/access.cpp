@@ -88,6 +88,7 @@ std::string Access::ask_for_token(const Url& realm, const std::string& service, 
   request.stall_seconds = options_.stall_seconds;
   request.tls = realm.host == registry.host ? tls : find_certificates(std::nullopt, realm.authority());
   request.tls.verify = tls.verify;
+  request.refuse_link_local = realm.host != registry.host;
   const std::string query = "service=" + percent_encoded(service) + "&scope=" + percent_encoded(scope_);
   const std::optional<Credentials>& own = credentials();
   if (own && !may_see_credentials(realm, registry)) {

@@ -243,7 +243,7 @@ class HttpConnection::Exchange {
     auto& exchange = *static_cast<Exchange*>(self);
     if (!is_link_local(*address)) return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     exchange.failure_ = std::make_exception_ptr(
-        Error(Fault::untrusted, "redirect to " + quoted(exchange.request_.url.host) + ", a link-local address"));
+        Error(Fault::untrusted, quoted(exchange.request_.url.host) + ", to which the registry sends, is link-local"));
     return CURL_SOCKET_BAD;
   }
 

@@ -118,7 +118,7 @@ class BadInput(unittest.TestCase):
     def test_wrong_usage_is_status_2(self):
         for source, options, text in (
             ("nothing:x", (), "oci:"),
-            ("docker://example.org/x", (), "docker"),
+            ("docker:example.org/x", (), "write docker://"),
             ("oci:x", ("--digest", "sha1"), "sha1"),
             ("oci:x", ("--unsigned",), "--unsigned"),
             ("oci:x", ("--bogus",), "--bogus"),

@@ -256,6 +256,10 @@ class Hostile(unittest.TestCase):
             self.assert_refused(result, "not sent without TLS")
             self.assertEqual([], [headers for _, _, headers in registry.log if "authorization" in headers])
 
+    def test_N5_tokens_are_not_fetched_from_the_surroundings_of_the_machine(self):
+        rules = [self.challenge('Bearer realm="https://169.254.169.254/token"', ())]
+        self.assert_refused(self.ask(rules, options=self.trust, tls=self.certificate), "link-local")
+
     def test_N5_token_that_would_end_the_header_is_refused(self):
         with Registry(self.layout, tls=self.certificate).running() as registry:
             registry.rules = [lambda path, _: Reply(body=b'{"token":"a\\r\\nX-Evil: 1"}') if path.startswith("/token")

@@ -45,7 +45,7 @@ class CncfRegistry:
         folder.mkdir()
         self.host, self.log = f"127.0.0.1:{free_port()}", folder / "log"
         config = [
-            "version: 0.1", "log: {accesslog: {disabled: false}}", "storage:", f"  filesystem: {{rootdir: {folder}}}",
+            "version: 0.1", "log: {accesslog: {disabled: false}}", "storage:", f"  filesystem: {{rootdirectory: {folder}}}",
             "  delete: {enabled: true}", f"http:\n  addr: {self.host}",
         ]  # fmt: skip
         if tls is not None:
