@@ -68,7 +68,8 @@ class Upgrade(BootTest):
             disk = Disk(self.disk, self.folder / f"disk-{self.boots + 1}{attempt}.raw")
             variables = self.folder / f"vars-{self.boots + 1}{attempt}.fd"
             shutil.copyfile(self.variables, variables)
-            machine = secure_boot(variables, disk.path, keeps_disk=True, keeps_variables=True, network=True, memory=1536)
+            machine = secure_boot(variables, disk.path, keeps_disk=True, keeps_variables=True, network=True,
+                                  memory=1536)  # fmt: skip
             machine = dataclasses.replace(machine, timeout_seconds=SECONDS)
             console = self.boot_once(machine, ENDED, f"{self.boots + 1}{attempt}")
             if console.decided:
@@ -99,7 +100,8 @@ class Upgrade(BootTest):
         self.push(self.versions.seal("2"))
         console = self.next_boot()
         with self.subTest("installed, stages version 2"):
-            self.check_step(console, version="1", step="installed", boot_complete="inactive", deadline="inactive", failed="")
+            self.check_step(console, version="1", step="installed", boot_complete="inactive",
+                            deadline="inactive", failed="")  # fmt: skip
             self.assertEqual({"1": {"booted", "next"}}, self.roles(console))
             self.assertEqual(["1", "2+3-0"], self.entries())
 
@@ -119,12 +121,14 @@ class Upgrade(BootTest):
         console = self.next_boot()
         with self.subTest("back on version 2 without a hand, rolls back"):
             self.check_step(console, version="2", step="upgraded", etc="kept", failed="")
-            self.assertEqual({"2": {"booted", "next"}, "1": {"rollback", "pinned"}, "3": {"failed"}}, self.roles(console))
+            self.assertEqual({"2": {"booted", "next"}, "1": {"rollback", "pinned"}, "3": {"failed"}},
+                             self.roles(console))  # fmt: skip
 
         console = self.next_boot()
         with self.subTest("version 1 again"):
             self.check_step(console, version="1", step="rolled-back", failed="")
-            self.assertEqual({"1": {"booted", "next", "pinned"}, "2": {"held_back"}, "3": {"failed"}}, self.roles(console))
+            self.assertEqual({"1": {"booted", "next", "pinned"}, "2": {"held_back"}, "3": {"failed"}},
+                             self.roles(console))  # fmt: skip
 
 
 if __name__ == "__main__":

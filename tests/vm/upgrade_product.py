@@ -96,8 +96,8 @@ class Versions:
         (self.layout.out / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
         out = self.folder / f"sealed-{version}"
         store = ("--store", self.store) if self.store else ()
-        run(SEALROOT, "build", f"oci:{self.layout.out}", "--quiet", "--no-disk", "--key", self.keys / "db.key", "--cert",
-            self.keys / "db.crt", "--cmdline", COMMAND_LINE, "--image-version", version, *store, "-o",
+        run(SEALROOT, "build", f"oci:{self.layout.out}", "--quiet", "--no-disk", "--key", self.keys / "db.key",
+            "--cert", self.keys / "db.crt", "--cmdline", COMMAND_LINE, "--image-version", version, *store, "-o",
             self.folder / f"out-{version}", "--oci-out", f"oci:{out}", stdout=subprocess.DEVNULL)  # fmt: skip
         self.store = self.store or self.folder / f"out-{version}/composefs"
         return f"oci:{out}"
