@@ -94,6 +94,12 @@ std::string joined(const std::vector<std::string>& parts, const std::string& sep
   return text;
 }
 
+std::string tries_text(const BootEntry& entry) {
+  if (!entry.name.tries || entry.held_back()) return "";
+  const auto [left, done] = *entry.name.tries;
+  return ", " + std::to_string(done) + " of " + std::to_string(std::uint64_t{left} + done) + " tries made";
+}
+
 std::string deployment_text(const Host& host, const Deployments& deployments, const Deployment& each) {
   const std::vector<std::string> found = roles(each);
   std::string text = (each.booted ? "* " : "  ") + (each.image_id().empty() ? "?" : each.image_id()) + " " +
@@ -105,7 +111,9 @@ std::string deployment_text(const Host& host, const Deployments& deployments, co
   }
   text += "\n";
   for (const std::string& state : state_texts(each)) text += "    " + state + "\n";
-  for (const BootEntry& entry : each.entries) text += "    boot entry " + quoted(entry.file_name) + "\n";
+  for (const BootEntry& entry : each.entries) {
+    text += "    boot entry " + quoted(entry.file_name) + tries_text(entry) + "\n";
+  }
   if (each.entry() == nullptr) text += "    no boot entry\n";
   if (!each.image_present) text += "    its image is not in the repository\n";
   if (each.record && !each.record->source.empty()) text += "    from " + quoted(each.record->source) + "\n";

@@ -18,8 +18,8 @@ import product
 from product import SOURCE, Sealed, run
 
 STYLES = ("dracut-shell", "initramfs-tools")
-PACKAGES = ("systemd,systemd-sysv,udev,dbus,kmod,mount,login,e2fsprogs,dracut-core,initramfs-tools-core,busybox,"
-            "cpio,zstd")  # fmt: skip
+PACKAGES = ("systemd,systemd-boot,systemd-sysv,udev,dbus,kmod,mount,login,e2fsprogs,dracut-core,"
+            "initramfs-tools-core,busybox,cpio,zstd")  # fmt: skip
 # Refused boots power off, so that a machine under test ends; quiet, or systemd's lines would tear those of the report.
 COMMAND_LINE = "console=ttyS0 panic=-1 systemd.show_status=no"
 

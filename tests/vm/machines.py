@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 """The three kinds of machine, from quick to complete: user-mode Linux, QEMU with a kernel, QEMU with Secure Boot.
 
-No test changes a disk while it runs: QEMU writes to a throw-away snapshot, user-mode Linux to a throw-away COW file.
+Tests don't change a disk while it runs, unless they say so: QEMU writes to a throw-away snapshot, user-mode Linux to a
+throw-away COW file.
 """
 
 from pathlib import Path
@@ -79,24 +80,27 @@ def _with_tpm(folder):
 
 
 def secure_boot(variables, disk, smbios=(), typed=(), restarts=False, keeps_variables=False, tpm=None,
-                data_disk=None):  # fmt: skip
+                data_disk=None, keeps_disk=False, network=False, memory=768):  # fmt: skip
     """QEMU with OVMF and Secure Boot: `variables` hold keys, `smbios` are type 11 strings (anybody may set them),
     `typed` goes to the console. One that `restarts` takes its writes to the disk along; one that `keeps_variables`
     writes into that file. `tpm` is the folder of a TPM's state; `data_disk` is a second disk, and keeps what is written
-    to it."""
+    to it, as the first does if it `keeps_disk`. With a `network` this machine's loopback is 10.0.2.2."""
     strings = [argument for value in smbios for argument in ("-smbios", f"type=11,value={value}")]
     emulator = tuple(part for part in _EMULATOR if not (restarts and part == "-no-reboot"))
     snapshot = "" if keeps_variables else ",snapshot=on"
+    disk_snapshot = "" if keeps_disk else ",snapshot=on"
     more = ("-drive", f"file={data_disk},format=raw,if=virtio") if data_disk else ()
     if tpm:
         more += ("-chardev", f"socket,id=tpm,path={tpm}/socket", "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device",
                  "tpm-crb,tpmdev=tpm0")  # fmt: skip
+    if network:
+        more += ("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=")
     return Machine(
         command=(*(_with_tpm(tpm) if tpm else ()), *emulator, "-M", "q35,smm=on,accel=tcg", "-global", "driver=cfi.pflash01,property=secure,value=on",
-                 "-global", "ICH9-LPC.disable_s3=1", "-m", "768",
+                 "-global", "ICH9-LPC.disable_s3=1", "-m", str(memory),
                  "-drive", f"if=pflash,format=raw,unit=0,file={FIRMWARE}/OVMF_CODE_4M.secboot.fd,readonly=on",
                  "-drive", f"if=pflash,format=raw,unit=1,file={variables}{snapshot}",
-                 "-drive", f"file={disk},format=raw,if=virtio,snapshot=on", *strings, *more),  # fmt: skip
+                 "-drive", f"file={disk},format=raw,if=virtio{disk_snapshot}", *strings, *more),  # fmt: skip
         timeout_seconds=150 if restarts else 75,
         typed=tuple(typed),
     )
