@@ -110,21 +110,13 @@ class EspReader {
     }
   }
 
-  /// Lines `KEY VALUE`, as the Boot Loader Specification has them.
   void read_entry(std::string_view text) {
-    while (!text.empty()) {
-      std::string_view line = text.substr(0, text.find('\n'));
-      text.remove_prefix(std::min(line.size() + 1, text.size()));
-      line.remove_prefix(std::min(line.find_first_not_of(white_space), line.size()));
-      const std::string_view key = line.substr(0, line.find_first_of(white_space));
-      std::string_view value = line.substr(key.size());
-      value.remove_prefix(std::min(value.find_first_not_of(white_space), value.size()));
-      value = value.substr(0, value.find_last_not_of(white_space) + 1);
+    read_boot_lines(text, [&](std::string_view key, std::string_view value) {
       if (key == "options") add(value);
-      if (key != "efi" && key != "uki") continue;
+      if (key != "efi" && key != "uki") return;
       value.remove_prefix(std::min(value.find_first_not_of('/'), value.size()));
       during(quoted(value), [&] { read_uki(open_beneath(esp_, std::string(value), O_RDONLY | O_NONBLOCK)); });
-    }
+    });
   }
 
   const Fd& esp_;
@@ -132,6 +124,20 @@ class EspReader {
 };
 
 }  // namespace
+
+void read_boot_lines(std::string_view text,
+                     const std::function<void(std::string_view key, std::string_view value)>& visit) {
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    line.remove_prefix(std::min(line.find_first_not_of(white_space), line.size()));
+    const std::string_view key = line.substr(0, line.find_first_of(white_space));
+    std::string_view value = line.substr(key.size());
+    value.remove_prefix(std::min(value.find_first_not_of(white_space), value.size()));
+    value = value.substr(0, value.find_last_not_of(white_space) + 1);
+    visit(key, value);
+  }
+}
 
 std::vector<Digest> digests_in_command_line(std::string_view text) {
   std::vector<Digest> digests;

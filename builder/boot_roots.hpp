@@ -2,6 +2,7 @@
 // Which images a system may boot, for gc: those that UKIs and boot entries name, and those that have state.
 #pragma once
 
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,10 @@ std::vector<Digest> digests_on_esp(const Fd& esp);
 
 /// The digests that name the folders of `state/deploy`, in order. Error{malformed} for a folder with another name.
 std::vector<Digest> digests_of_deployments(const Fd& deploy);
+
+/// Calls `visit` with each line `KEY VALUE` of a boot entry or loader.conf, as the Boot Loader Specification has them.
+void read_boot_lines(std::string_view text,
+                     const std::function<void(std::string_view key, std::string_view value)>& visit);
 
 /// The digests of `composefs.digest=` and `composefs=` of a kernel command line. Error{malformed}: not a digest.
 std::vector<Digest> digests_in_command_line(std::string_view text);

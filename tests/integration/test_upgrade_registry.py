@@ -80,6 +80,27 @@ class FromRegistry(unittest.TestCase):
         succeeded(sealroot("verify", "--repo", self.host.sysroot / "composefs", f"sha512:{self.images.digest('3')}"))
         succeeded(sealroot("fsck", self.host.sysroot / "composefs"))
 
+    def test_nothing_is_read_of_an_image_that_is_here(self):
+        registry = self.serve("2")
+        succeeded(self.run_host("switch", registry.image))
+        self.host.boot_next()
+        registry.log = []
+        record = json.loads(succeeded(self.run_host("upgrade", "--json")))
+        self.assertEqual((True, True), (record["already_there"], record["staged"]))
+        self.assertEqual(set(), self.fetched(registry))
+
+    def test_N9_image_that_was_replaced_is_not_gone_back_to(self):
+        registry = self.serve("2")
+        succeeded(self.run_host("switch", registry.image))
+        self.host.boot_next()
+        registry.layout = self.images.folder / "3.oci"
+        succeeded(self.run_host("upgrade"))
+        before = self.host.names()
+        registry.layout = self.images.folder / "2.oci"  # its deployment is still here
+        done = self.run_host("upgrade")
+        self.assertEqual((1, True), (done.returncode, "is older than" in done.stderr), done.stderr)
+        self.assertEqual(before, self.host.names())
+
     def test_repository_that_lies_about_a_layer_is_seen_through(self):
         registry = self.serve("2")
         succeeded(self.run_host("switch", registry.image))

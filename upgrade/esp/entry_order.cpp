@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "builder/boot_roots.hpp"
 #include "builder/disk/esp.hpp"
 #include "store/core/error.hpp"
 #include "upgrade/esp/version_order.hpp"
@@ -13,7 +14,6 @@ namespace sealroot {
 namespace {
 
 constexpr std::uint64_t max_config_bytes = std::uint64_t{64} << 10;
-constexpr std::string_view white_space = " \t\r";
 
 /// A pattern may be meant for the name with the counter or for the one without.
 bool matches(const BootEntry& entry, const std::string& pattern) {
@@ -44,16 +44,9 @@ std::optional<std::string> read_default_pattern(const Fd& esp) {
   if (!file) return std::nullopt;
   const Bytes content = during("'loader/loader.conf'", [&] { return read_all(*file, max_config_bytes); });
   std::optional<std::string> pattern;
-  for (std::string_view text = as_text(content); !text.empty();) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    line.remove_prefix(std::min(line.find_first_not_of(white_space), line.size()));
-    const std::string_view key = line.substr(0, line.find_first_of(white_space));
-    std::string_view value = line.substr(key.size());
-    value.remove_prefix(std::min(value.find_first_not_of(white_space), value.size()));
-    value = value.substr(0, value.find_last_not_of(white_space) + 1);
+  read_boot_lines(as_text(content), [&](std::string_view key, std::string_view value) {
     if (key == "default" && !value.empty()) pattern = value;
-  }
+  });
   return pattern;
 }
 

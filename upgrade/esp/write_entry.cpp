@@ -61,8 +61,10 @@ void require_space(const Fd& esp, std::uint64_t size_bytes) {
 void write_content(const Fd& folder, const std::string& name, ByteView content) {
   const Fd file(::openat(folder.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!file) throw os_error("creating a file");
-  // All or nothing, before the first byte. FAT and other file systems that can't do this find out while writing.
-  if (::fallocate(file.get(), 0, 0, static_cast<off_t>(content.size())) < 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
+  // All or nothing, before the first byte. Without KEEP_SIZE, FAT would write zeros first. File systems that can't do
+  // this find out while writing.
+  const auto size = static_cast<off_t>(content.size());
+  if (::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, 0, size) < 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
     throw os_error("allocating " + std::to_string(content.size()) + " bytes");
   }
   write_all(file, content);

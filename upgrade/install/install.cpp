@@ -17,8 +17,6 @@
 #include "store/core/error.hpp"
 #include "store/temporary_name.hpp"
 #include "upgrade/collect.hpp"
-#include "upgrade/host/now.hpp"
-#include "upgrade/host/records.hpp"
 #include "upgrade/host/trust.hpp"
 #include "upgrade/install/block_device.hpp"
 #include "upgrade/stage/write_tree.hpp"
@@ -91,14 +89,9 @@ void verify_loader(const BootFile& loader, const std::vector<Certificate>& trust
 
 /// What the host remembers from its first day on, so that `upgrade` knows where to look.
 void add_record(Tree& state, const ObjectStore& store, const Origin& origin, const Candidate& candidate) {
-  const auto& manifest = candidate.source.info.manifest_digest;
-  const std::string text = record_text({.source = origin.source,
-                                        .manifest = manifest ? manifest->text() : "",
-                                        .image_id = candidate.uki.facts.image_id,
-                                        .version = candidate.uki.facts.version,
-                                        .staged_at = now_text(),
-                                        .xattrs = std::string(xattr_rule_name(origin.xattrs)),
-                                        .selinux = std::string(label_mode_name(origin.labels))});
+  DeploymentRecord record = record_of(origin, candidate);
+  record.staged_at.clear();  // the same source gives the same disk
+  const std::string text = record_text(record);
   Node file;
   file.metadata.permissions = 0600;
   RegularFile content;

@@ -6,6 +6,7 @@
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/verity/verity_hasher.hpp"
+#include "upgrade/host/now.hpp"
 
 namespace sealroot {
 namespace {
@@ -47,6 +48,27 @@ Candidate try_read_candidate(const Origin& origin, const ReadOptions& options, c
 }
 
 }  // namespace
+
+DeploymentRecord record_of(const Origin& origin, const Candidate& candidate) {
+  const auto& manifest = candidate.source.info.manifest_digest;
+  return {.source = origin.source,
+          .manifest = manifest ? manifest->text() : "",
+          .image_id = candidate.uki.facts.image_id,
+          .version = candidate.uki.facts.version,
+          .staged_at = now_text(),
+          .xattrs = std::string(xattr_rule_name(origin.xattrs)),
+          .selinux = std::string(label_mode_name(origin.labels))};
+}
+
+std::string current_manifest(const Origin& origin, const RegistryOptions& registry) {
+  const SourceName name = parse_source(origin.source);
+  if (name.transport != Transport::registry && name.transport != Transport::oci_layout) return "";
+  return during("source " + quoted(origin.source), [&] {
+    const OpenContainer container = open_container(name, registry);
+    const std::string architecture(host_architecture());
+    return choose_manifest(*container.blobs, container.root, architecture).descriptor.digest.text();
+  });
+}
 
 /// The signed digest tells whether the layers that are here gave the right image. If they did not, the repository may
 /// be wrong about one of them.

@@ -10,6 +10,7 @@
 
 #include "builder/digest.hpp"
 #include "builder/registry/options.hpp"
+#include "upgrade/host/records.hpp"
 #include "upgrade/stage/sealed_uki.hpp"
 
 namespace sealroot {
@@ -34,6 +35,13 @@ struct Candidate {
 };
 
 using StageProgress = std::function<void(const std::string& phase, std::uint64_t done, std::uint64_t total)>;
+
+/// What the host remembers of where a deployment came from.
+DeploymentRecord record_of(const Origin& origin, const Candidate& candidate);
+
+/// Digest of the manifest that the source names now, found without reading a layer; empty where that takes longer than
+/// it saves, or there is none.
+std::string current_manifest(const Origin& origin, const RegistryOptions& registry);
 
 /// Layers that the repository has are not read again, unless the signed digest shows that it is wrong about one.
 ///   throws   Error naming the source: it can't be read; it can't boot (check_bootable_tree()); see take_sealed_uki();

@@ -8,7 +8,6 @@
 #include "store/core/error.hpp"
 #include "upgrade/esp/version_order.hpp"
 #include "upgrade/esp/write_entry.hpp"
-#include "upgrade/host/now.hpp"
 #include "upgrade/host/trust.hpp"
 #include "upgrade/select.hpp"
 #include "upgrade/stage/state_directory.hpp"
@@ -37,8 +36,7 @@ Origin choose_origin(const StageOptions& options, const Deployments& deployments
 
 /// The newest version of the same system that is here and was not given up. All of it is signed: nobody who serves old
 /// images can lower it.
-void check_version(const Deployments& deployments, const Candidate& candidate) {
-  const UkiFacts& fresh = candidate.uki.facts;
+void check_version(const Deployments& deployments, const StageResult& fresh) {
   for (const Deployment& each : deployments.all) {
     if (each.entry() == nullptr || each.failed || each.entry()->held_back()) continue;
     const UkiFacts& known = each.entry()->uki;
@@ -50,10 +48,9 @@ void check_version(const Deployments& deployments, const Candidate& candidate) {
 }
 
 /// Why the image is not to be tried once more by itself: it did not boot here, or was rolled back.
-std::optional<std::string> given_up(const Host& host, const Candidate& candidate, const Deployment* known) {
-  const std::string what =
-      "version " + quoted(candidate.uki.facts.version) + " (image " + to_hex(candidate.digest) + ") ";
-  if ((known != nullptr && known->failed) || read_marks(host.sysroot, Mark::failed).contains(candidate.digest)) {
+std::optional<std::string> given_up(const Host& host, const StageResult& fresh, const Deployment* known) {
+  const std::string what = "version " + quoted(fresh.version) + " (image " + to_hex(fresh.image) + ") ";
+  if ((known != nullptr && known->failed) || read_marks(host.sysroot, Mark::failed).contains(fresh.image)) {
     return what + "failed to boot on this host: --retry stages it again";
   }
   if (known != nullptr && known->entry() != nullptr && known->entry()->held_back()) {
@@ -82,21 +79,14 @@ class Staging {
     refuse_bootc(deployments_);
     repository_.require_writable();
     const Origin origin = choose_origin(options_, deployments_);
-    const Candidate candidate = read_candidate(origin, options_.read, repository_, trusted_, progress_);
-    const UkiFacts& uki = candidate.uki.facts;
-    const Deployment* const known = deployments_.find(candidate.digest);
-    if (!options_.allow_downgrade) check_version(deployments_, candidate);
-    StageResult result{.image = candidate.digest,
-                       .image_id = uki.image_id,
-                       .version = uki.version,
-                       .source = origin.source,
-                       .warnings = deployments_.problems};
-    if (deployments_.next() != nullptr) result.replaces = deployments_.next()->version();
-    result.already_there = is_complete(known);
-    if (const auto reason = options_.retry ? std::nullopt : given_up(host_, candidate, known)) {
-      result.warnings.push_back(*reason);
-      if (options_.source.empty()) return result;
+    if (const Deployment* const known = find_unchanged(origin)) {
+      StageResult result = begin(known->image, known->image_id(), known->version(), origin);
+      if (is_wanted(result) && !options_.check_only) finish(origin, result);
+      return result;
     }
+    const Candidate candidate = read_candidate(origin, options_.read, repository_, trusted_, progress_);
+    StageResult result = begin(candidate.digest, candidate.uki.facts.image_id, candidate.uki.facts.version, origin);
+    if (!is_wanted(result)) return result;
     if (!result.already_there) plan_room(candidate, result);
     const std::optional<CarriedEtc> etc = result.already_there ? std::nullopt : merge_etc_of(candidate);
     if (etc) result.etc_changes = etc->merge.changes;
@@ -105,11 +95,42 @@ class Staging {
 
     make_room(result.removed);
     if (!result.already_there) deploy(candidate, origin, etc ? &*etc : nullptr);
-    finish(candidate, origin, result);
+    finish(origin, result);
     return result;
   }
 
  private:
+  /// The deployment that was made of what the source still names, so that nothing needs to be read.
+  const Deployment* find_unchanged(const Origin& origin) const {
+    const std::string manifest = current_manifest(origin, options_.read.registry);
+    const auto found = std::ranges::find_if(deployments_.all, [&](const Deployment& each) {
+      return !manifest.empty() && is_complete(&each) && each.record && each.record->manifest == manifest &&
+             each.record->xattrs == xattr_rule_name(origin.xattrs) &&
+             each.record->selinux == label_mode_name(origin.labels);
+    });
+    return found == deployments_.all.end() ? nullptr : &*found;
+  }
+
+  StageResult begin(const Digest& image, const std::string& image_id, const std::string& version,
+                    const Origin& origin) const {
+    StageResult result{.image = image,
+                       .image_id = image_id,
+                       .version = version,
+                       .source = origin.source,
+                       .warnings = deployments_.problems};
+    if (deployments_.next() != nullptr) result.replaces = deployments_.next()->version();
+    result.already_there = is_complete(deployments_.find(image));
+    return result;
+  }
+
+  bool is_wanted(StageResult& result) const {
+    if (!options_.allow_downgrade) check_version(deployments_, result);
+    const auto reason = options_.retry ? std::nullopt : given_up(host_, result, deployments_.find(result.image));
+    if (!reason) return true;
+    result.warnings.push_back(*reason);
+    return !options_.source.empty();  // who names a source means it
+  }
+
   /// Before anything is written: whether the entry will fit, and which deployments must go for that.
   void plan_room(const Candidate& candidate, StageResult& result) const {
     const std::uint64_t needed = space_for_entry(host_.esp, candidate.uki.file.size());
@@ -148,7 +169,7 @@ class Staging {
     add_image(candidate);
     make_state_directory(host_.sysroot, candidate.source.tree, repository_.objects(), candidate.digest, uki.config->etc,
                          etc);
-    record(origin, candidate);
+    write_record(host_.sysroot, candidate.digest, record_of(origin, candidate));
     repository_.sync();
     progress_("writing the boot entry", 0, 0);
     const Deployment* const known = deployments_.find(candidate.digest);
@@ -177,31 +198,19 @@ class Staging {
     }
   }
 
-  void record(const Origin& origin, const Candidate& candidate) const {
-    const auto& manifest = candidate.source.info.manifest_digest;
-    write_record(host_.sysroot, candidate.digest,
-                 {.source = origin.source,
-                  .manifest = manifest ? manifest->text() : "",
-                  .image_id = candidate.uki.facts.image_id,
-                  .version = candidate.uki.facts.version,
-                  .staged_at = now_text(),
-                  .xattrs = std::string(xattr_rule_name(origin.xattrs)),
-                  .selinux = std::string(label_mode_name(origin.labels))});
-  }
-
   /// It has its entry now; whatever goes wrong from here on does not take it away again.
-  void finish(const Candidate& candidate, const Origin& origin, StageResult& result) const {
-    const std::vector<std::string> obstacles = make_next(host_, trusted_, candidate.digest, options_.tries);
+  void finish(const Origin& origin, StageResult& result) const {
+    const std::vector<std::string> obstacles = make_next(host_, trusted_, result.image, options_.tries);
     result.warnings.insert(result.warnings.end(), obstacles.begin(), obstacles.end());
     result.staged = obstacles.empty();
     try {
-      set_mark(host_.sysroot, Mark::failed, candidate.digest, false);
+      set_mark(host_.sysroot, Mark::failed, result.image, false);
       if (!result.already_there) {
-        append_history(host_.sysroot, {"stage", candidate.digest, candidate.uki.facts.version, origin.source});
+        append_history(host_.sysroot, {"stage", result.image, result.version, origin.source});
       }
       const Deployments now = read_deployments(host_, trusted_);
       if (!now.problems.empty()) return;  // what can't be read might be needed
-      for (const Deployment& each : removable_deployments(now, options_.keep, candidate.digest)) {
+      for (const Deployment& each : removable_deployments(now, options_.keep, result.image)) {
         remove_deployment(host_, repository_, each);
         result.removed.push_back(each.image);
       }
