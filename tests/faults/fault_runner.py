@@ -3,7 +3,9 @@
 
 import os
 import subprocess
+import tempfile
 from collections import namedtuple
+from pathlib import Path
 
 SEALROOT = os.environ["SEALROOT"]
 FAIL_SYSCALL = os.environ["FAIL_SYSCALL"]
@@ -36,7 +38,16 @@ def tree_of(folder):
 
 
 class FaultRunner:
-    """For a TestCase with `report`, the path of a file. A job has reset() and command()."""
+    """For a TestCase, which gets a folder `scratch` that goes at its end. A job has reset() and command()."""
+
+    @classmethod
+    def setUpClass(cls):
+        # Memory where there is some: the disk of a shared machine makes each sync wait.
+        place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        scratch = tempfile.TemporaryDirectory(prefix="sealroot-faults-", dir=place)
+        cls.addClassCleanup(scratch.cleanup)
+        cls.scratch = Path(scratch.name)
+        cls.report = cls.scratch / "report"
 
     def run_with_fault(self, action, call, job):
         """Runs the job with one fault. Also returns how many calls were counted and which one was hit."""

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -99,13 +98,8 @@ JOBS = (NewRepository, AddToRepository, Gc)
 class Faults(FaultRunner, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        # Memory where there is some: the disk of a shared machine makes each sync wait.
-        place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        scratch = tempfile.TemporaryDirectory(prefix="sealroot-faults-", dir=place)
-        cls.addClassCleanup(scratch.cleanup)
-        cls.scratch = Path(scratch.name)
+        super().setUpClass()
         write_inputs(cls.scratch)
-        cls.report = cls.scratch / "report"
 
     def without_fault(self, job):
         """Its output, and what is there when all is done and gc has run."""

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -83,12 +82,7 @@ JOBS = (Upgrade, SwitchToAnotherSystem, Rollback, Gc)
 class HostFaults(FaultRunner, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        # Memory where there is some: the disk of a shared machine makes each sync wait.
-        place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        scratch = tempfile.TemporaryDirectory(prefix="sealroot-host-faults-", dir=place)
-        cls.addClassCleanup(scratch.cleanup)
-        cls.scratch = Path(scratch.name)
-        cls.report = cls.scratch / "report"
+        super().setUpClass()
         (cls.scratch / "images").mkdir()
         images = Images(cls.scratch / "images")
         images.sealed("1")
