@@ -73,6 +73,21 @@ def direct(kernel, initrd, command_line, disk, nvme=False, memory=512):
     )
 
 
+def recorded(kernel, initrd, command_line, disk, log):
+    """QEMU that starts `kernel` itself and keeps what is written to `disk`, and in the file `log` each of the writes:
+    see write_log.py."""
+    nodes = (f"driver=file,filename={disk},node-name=disk-file", "driver=raw,file=disk-file,node-name=disk",
+             f"driver=file,filename={log},node-name=log-file", "driver=raw,file=log-file,node-name=log",
+             "driver=blklogwrites,file=disk,log=log,log-sector-size=512,node-name=logged")  # fmt: skip
+    return Machine(
+        command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", "512", "-kernel", str(kernel), "-initrd", str(initrd),
+                 "-append", command_line, *(part for node in nodes for part in ("-blockdev", node)),
+                 # An NVMe disk of QEMU 7 forgets FUA; this one has none, so that the kernel flushes instead.
+                 "-device", "virtio-blk-pci,drive=logged"),  # fmt: skip
+        timeout_seconds=40,
+    )
+
+
 def _with_tpm(folder):
     """In front of an emulator's command: swtpm beside it, which ends with it."""
     start = 'swtpm socket --tpm2 --tpmstate dir="$1" --ctrl type=unixio,path="$1/socket" --terminate --daemon'
