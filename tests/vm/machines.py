@@ -51,10 +51,12 @@ class UserModeLinux:
         )
 
 
-def on_this_system(program, scratch, script, disk):
-    """User-mode Linux with this system's own files, read only, as root and the executable `script` as its init."""
+def on_this_system(program, scratch, script, disk, keeps_disk=False):
+    """User-mode Linux with this system's own files, read only, as root and the executable `script` as its init. What it
+    writes to the disk is lost, unless it `keeps_disk`."""
+    drive = str(disk) if keeps_disk else f"{scratch}/cow0,{disk}"
     return Machine(
-        command=(str(program), "mem=256M", "root=/dev/root", "rootfstype=hostfs", "ro", f"ubd0={scratch}/cow0,{disk}",
+        command=(str(program), "mem=256M", "root=/dev/root", "rootfstype=hostfs", "ro", f"ubd0={drive}",
                  "panic=-1", f"init={script}"),  # fmt: skip
         timeout_seconds=20,
         environment=(("GLIBC_TUNABLES", "glibc.pthread.rseq=0"), ("HOME", str(scratch))),
