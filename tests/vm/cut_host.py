@@ -14,7 +14,7 @@ from pathlib import Path
 
 from disk import ROOT, Disk
 from harness import boot
-from small_host import BOOT_FILES, Images, sealroot, succeeded
+from small_host import BOOT_FILES, sealroot, succeeded
 from test_install import sign
 from upgrade_machine import DONE, MARK_SECTOR, UpgradeMachine
 from write_log import WriteLog
@@ -49,11 +49,10 @@ STEPS = (
 
 
 class CutHost:
-    """Made once for all tests: `folder` is for its files, `kernel` as in product.py."""
+    """Made once for all tests: `folder` is for its files, `kernel` as in product.py, `images` as in small_host.py."""
 
-    def __init__(self, folder, kernel, console):
-        (folder / "images").mkdir()
-        self.folder, self.images = folder, Images(folder / "images")
+    def __init__(self, folder, kernel, console, images):
+        self.folder, self.images = folder, images
         self.sources = sources = {name: Path(self.images.sealed(name).removeprefix("oci:")) for name in "123"}
         self.versions = {self.images.digest(name): name for name in "123"}
         self.certificate = self.images.folder / "db.crt"

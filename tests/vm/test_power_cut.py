@@ -16,10 +16,12 @@ from pathlib import Path
 
 import product
 from harness import BootTest
-from machines import on_this_system
+from machines import on_this_system, secure_boot
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+from bootable_images import UP, BootableImages  # noqa: E402
 from cut_host import STEPS, CutHost  # noqa: E402
+from small_host import Images  # noqa: E402
 
 EXHAUSTIVE = bool(os.environ.get("SEALROOT_EXHAUSTIVE"))
 RERUNS = 8
@@ -46,7 +48,7 @@ echo SEALROOT-CHECK end=1
 """
 
 
-class PowerCut(BootTest):
+class CutTest(BootTest):
     maxDiff = None
 
     @classmethod
@@ -54,7 +56,18 @@ class PowerCut(BootTest):
         scratch = tempfile.TemporaryDirectory(prefix="sealroot-power-")
         cls.addClassCleanup(scratch.cleanup)
         cls.folder = Path(scratch.name)
-        cls.host = CutHost(cls.folder, product.load().kernel, cls.logs / "power-cut-machine.log")
+        cls.product = product.load()
+        (cls.folder / "images").mkdir()
+        log = cls.logs / f"{cls.__name__}-machine.log"
+        cls.host = CutHost(cls.folder, cls.product.kernel, log, cls.make_images(cls.folder / "images"))
+
+    def test_P2_machine_did_every_step_without_a_power_cut(self):
+        self.check(self.host.console, shown=[f"^SEALROOT-CHECK {step.name}=0 " for step in STEPS])
+        self.assertEqual([step.name for step in STEPS], [name for _, name in self.host.ends])
+
+
+class PowerCut(CutTest):
+    make_images = Images
 
     def check_cut(self, cut):
         step = self.host.step_at(cut.position)
@@ -70,10 +83,6 @@ class PowerCut(BootTest):
             self.assertLessEqual(whole, set(step.allowed))
             self.assertEqual([], disk.check_file_system())
             self.assertEqual([], disk.check_repository(Path(scratch)))
-
-    def test_P2_machine_did_every_step_without_a_power_cut(self):
-        self.check(self.host.console, shown=[f"^SEALROOT-CHECK {step.name}=0 " for step in STEPS])
-        self.assertEqual([step.name for step in STEPS], [name for _, name in self.host.ends])
 
     def test_P2_cut_at_any_flush_leaves_old_or_new_and_both_whole(self):
         started = time.monotonic()
@@ -111,7 +120,7 @@ class PowerCut(BootTest):
         command = command.replace("oci:/sources/2", f"oci:{self.host.sources['2']}")
         script.write_text(RERUN.format(sealroot=os.environ["SEALROOT"], command=command, cmdline=scratch / "cmdline"))
         script.chmod(0o755)
-        machine = on_this_system(product.load().linux, scratch, script, disk.disk.path, keeps_disk=True)
+        machine = on_this_system(self.product.linux, scratch, script, disk.disk.path, keeps_disk=True)
         console = self.boot_once(dataclasses.replace(machine, timeout_seconds=60), ["^SEALROOT-CHECK end=1"], "rerun")
         self.check(console, shown=[f"^SEALROOT-CHECK {name}=0" for name in ("again", "gc", "fsck", "mounts")],
                    hidden=["FAT-fs .* error", "EXT4-fs error"])  # fmt: skip
@@ -120,6 +129,37 @@ class PowerCut(BootTest):
         self.assertEqual(([], set(step.ends)), (status["problems"], set(versions)))
         self.assertTrue(versions[step.ends[0]]["next"])
         self.assertEqual((set(step.ends), []), disk.prove())
+
+
+@unittest.skipUnless(os.environ.get("SEALROOT_VM_ALL"), "takes some minutes: scripts/test --vm-all")
+class Booted(CutTest):
+    """A few of the disks in a machine with Secure Boot. What its kernel and firmware make of them counts."""
+
+    @classmethod
+    def make_images(cls, folder):
+        return BootableImages(folder, cls.product.kernel, cls.product.keys)
+
+    def positions(self):
+        """In the middle of the first and the second upgrade's new entry, and of the removal and the rollback."""
+        ends = [0, *(at for at, _ in self.host.ends)]
+        flushes = self.host.log.boundaries()
+        within = [[at for at in flushes if start < at <= end] for start, end in zip(ends, ends[1:])]
+        return [each[len(each) // 2] for each in (within[0], within[2], within[3])] + [within[2][-4]]
+
+    def test_P2_disks_after_a_cut_boot_under_secure_boot(self):
+        for number, position in enumerate(self.positions()):
+            cut = self.host.log.lost(position - 1, 0) if number % 2 else self.host.log.whole(position)
+            step = self.host.step_at(cut.position)
+            with (
+                self.subTest(step=step.name, position=position, cut=cut.name),
+                tempfile.TemporaryDirectory(dir=self.folder) as scratch,
+            ):
+                disk = self.host.disk_after(cut, Path(scratch)).disk
+                console = self.boot(secure_boot(self.product.variables, disk.path), [UP, "FATAL"], str(position))
+                version = console.value("version")
+                self.check(console, shown=["root verified sha512:", UP], hidden=["FATAL"])
+                self.assertIn(version, step.allowed)
+                print(f"{step.name} cut at {position} ({cut.name}): version {version} is up", flush=True)
 
 
 if __name__ == "__main__":
