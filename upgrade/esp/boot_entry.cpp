@@ -64,7 +64,7 @@ BootEntry read_entry(const Fd& folder, const std::string& file_name, EntryName n
     if (!S_ISREG(info.st_mode)) throw Error(Fault::malformed, "not a regular file");
     entry.size_bytes = static_cast<std::uint64_t>(info.st_size);
     const Bytes content = read_all(file, max_boot_file_bytes);
-    entry.unfinished = has_no_beginning(content) && is_own_base_name(entry.name.base);
+    entry.unfinished = has_no_beginning(content) && (entry.name.tries || is_own_base_name(entry.name.base));
     entry.uki = read_uki(content, trusted);
   } catch (const Error& error) {
     entry.defect = error.what();

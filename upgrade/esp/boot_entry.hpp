@@ -40,7 +40,7 @@ struct BootEntry {
   std::string file_name;
   EntryName name;
   std::uint64_t size_bytes = 0;
-  bool unfinished = false;
+  bool unfinished = false;              // its first sector is missing, and the name may be one that we gave or counted
   std::optional<std::string> defect{};  // why it can't be read; all below is empty then
   UkiFacts uki{};
 

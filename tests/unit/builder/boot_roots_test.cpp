@@ -67,6 +67,13 @@ TEST_CASE("an ESP names the digests of its UKIs, of folders of them, and of its 
   CHECK(esp.digests() == std::vector{digest_of('a'), digest_of('b'), digest_of('c'), digest_of('d')});
 }
 
+TEST_CASE("P2: an entry whose first sector was not written names nothing, and stops nobody") {
+  const Esp esp;
+  esp.write("EFI/Linux/empty.efi", {});
+  esp.write("EFI/Linux/begun.efi", Bytes(512, 0));
+  CHECK(esp.digests().empty());
+}
+
 TEST_CASE("an ESP that can't be read to its end is no list of roots") {
   const Esp esp;
   SECTION("not an ESP") { esp.refused("neither EFI/Linux nor loader/entries"); }

@@ -48,6 +48,19 @@ TEST_CASE("esp keeps long names and dates its files with the timestamp") {
   CHECK(listed.text.find("2023-11-14  22:13") != std::string::npos);
 }
 
+TEST_CASE("P2: EFI/Linux does not have to grow for more entries") {
+  const DiskLayout layout = fixture().write("esp-room", fixture().spec());
+  const std::string esp = esp_of(fixture().path("esp-room"), layout);
+  const std::string show_free = "mdir -i " + esp + " ::/ | tail -n 2";
+  const std::string empty = fixture().path("empty");
+  const std::string free = run(show_free).text;
+  const std::string entry = "::/EFI/Linux/an-operating-system_1.${n}_0123456789abcdef.efi";
+  const Output written = run(": >" + empty + "; for n in $(seq 20); do mcopy -n -o -i " + esp + " " + empty + " " +
+                             entry + " || exit 1; done; " + show_free);
+  CHECK(written.status == 0);
+  CHECK(written.text == free);
+}
+
 TEST_CASE("esp refuses names that FAT or a shell could take for another") {
   const std::string long_name(256, 'x');
   int number = 0;

@@ -145,6 +145,23 @@ TEST_CASE("one broken entry is shown as broken and hides no other") {
   CHECK(listing.leftovers.size() == 1);
 }
 
+TEST_CASE("P2: an entry without its first sector is a leftover, if its name may be ours") {
+  const Esp esp;
+  const std::string own = "EFI/Linux/os_1_0123456789abcdef";
+  Bytes begun(600, 0);
+  begun[512] = 1;
+  esp.write(own + "+3-0.efi", begun);
+  esp.write(own + ".efi", {});
+  esp.write("EFI/Linux/os_1.efi", begun);
+  esp.write("EFI/Linux/os_1+0-0.efi", begun);
+  const EspListing listing = esp.list();
+  CHECK(listing.leftovers.size() == 3);
+  CHECK(listing.entries.size() == 1);
+  begun[511] = 1;
+  esp.write("EFI/Linux/os_1_0123456789abcde0.efi", begun);
+  CHECK(esp.list().entries.size() == 2);
+}
+
 TEST_CASE("boot entries of others are named, whatever they are") {
   const Esp esp;
   CHECK(esp.list().entries.empty());

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <filesystem>
 
 #include "store/core/error.hpp"
@@ -58,7 +59,7 @@ TEST_CASE("without room nothing is written") {
   CHECK(!std::filesystem::exists(scratch.path() / "EFI"));
 }
 
-TEST_CASE("a counter is changed by renaming, and an entry that was renamed meanwhile is told") {
+TEST_CASE("a counter is changed by a copy, and an entry that was renamed meanwhile is told") {
   const Scratch scratch;
   write_boot_entry(scratch.directory(), {"os_1_ab", std::nullopt}, as_bytes("x"));
   CHECK(rename_boot_entry(scratch.directory(), "os_1_ab.efi", {"os_1_ab", EntryTries{0, 0}}));
@@ -67,4 +68,21 @@ TEST_CASE("a counter is changed by renaming, and an entry that was renamed meanw
   remove_boot_entry(scratch.directory(), "os_1_ab+0-0.efi");
   remove_boot_entry(scratch.directory(), "os_1_ab+0-0.efi");
   CHECK(names_in(scratch).empty());
+}
+
+TEST_CASE("P2: a change of the counter that a power cut interrupted is completed") {
+  const Scratch scratch;
+  const Bytes content(2000, 'u');
+  Bytes begun = content;
+  std::fill_n(begun.begin(), 512, std::uint8_t{0});
+  const std::array<Bytes, 3> copies{content, begun, {}};
+  const Bytes& copy = copies.at(GENERATE(0U, 1U, 2U));
+  write_boot_entry(scratch.directory(), {"os_1_ab", EntryTries{3, 0}}, content);
+  write_new_file(scratch.directory(), "EFI/Linux/os_1_ab+0-0.efi", copy);
+  CHECK(rename_boot_entry(scratch.directory(), "os_1_ab+3-0.efi", {"os_1_ab", EntryTries{0, 0}}));
+  CHECK(names_in(scratch) == std::vector<std::string>{"os_1_ab+0-0.efi"});
+  CHECK(read_file(scratch.directory(), "EFI/Linux/os_1_ab+0-0.efi") == content);
+  write_new_file(scratch.directory(), "EFI/Linux/os_1_ab+1-0.efi", as_bytes("another"));
+  CHECK_THROWS_WITH(rename_boot_entry(scratch.directory(), "os_1_ab+0-0.efi", {"os_1_ab", EntryTries{1, 0}}),
+                    has_text("'os_1_ab+1-0.efi' is there already, with another content"));
 }
