@@ -132,7 +132,7 @@ HostGcReport collect_host(const Host& host, const std::vector<Certificate>& trus
   if (!options.dry_run) lock.emplace(host.sysroot);
   const Deployments deployments = read_deployments(host, trusted);
   refuse_bootc(deployments);
-  const Repository repository = Repository::open(host.sysroot, repository_folder);
+  const Repository repository = open_repository(host);
   require_readable(host, deployments, repository);
 
   HostGcReport report{.removed = removable_deployments(deployments, options.keep)};

@@ -38,7 +38,7 @@ void verify_chain(const Deployment& target, const Repository& repository, unsign
 
 RollbackResult roll_back(const Host& host, const RollbackOptions& options) {
   const HostLock lock(host.sysroot);
-  const Repository repository = Repository::open(host.sysroot, repository_folder);
+  const Repository repository = open_repository(host);
   const std::vector<Certificate> trusted = trusted_certificates(repository, host.booted, options.certificate);
   const Deployments deployments = read_deployments(host, trusted);
   refuse_bootc(deployments);

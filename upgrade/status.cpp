@@ -146,8 +146,7 @@ std::vector<Certificate> certificates_for_status(const Host& host, const std::op
                                                  std::vector<std::string>& problems) {
   std::vector<Certificate> pinned;
   try {
-    if (host.booted)
-      pinned = pinned_certificates(Repository::open_to_read(host.sysroot, repository_folder), *host.booted);
+    if (host.booted) pinned = pinned_certificates(open_repository(host), *host.booted);
   } catch (const Error& error) {
     problems.emplace_back(error.what());
   }

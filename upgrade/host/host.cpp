@@ -80,6 +80,12 @@ void check_partition(const Host& host) {
 
 }  // namespace
 
+Repository open_repository(const Host& host) {
+  return during("repository " + quoted(repository_folder), [&] {
+    return Repository::open(open_beneath(host.sysroot, repository_folder, O_RDONLY | O_DIRECTORY), ".");
+  });
+}
+
 Host open_host(const HostPaths& paths) {
   Host host;
   host.sysroot = open_sysroot(paths.sysroot);

@@ -12,6 +12,7 @@
 
 #include "store/core/digest.hpp"
 #include "store/core/fd.hpp"
+#include "store/repository.hpp"
 #include "upgrade/esp/loader_variables.hpp"
 
 namespace sealroot {
@@ -38,6 +39,10 @@ struct Host {
 Host open_host(const HostPaths& paths);
 
 inline constexpr const char* repository_folder = "composefs";
+
+/// The host's repository, whatever symlink stands in its place meanwhile. Throws as Repository::open().
+Repository open_repository(const Host& host);
+
 inline constexpr const char* deploy_folder = "state/deploy";
 
 }  // namespace sealroot

@@ -71,7 +71,7 @@ class Staging {
       : host_(host),
         options_(options),
         progress_(progress),
-        repository_(Repository::open(host.sysroot, repository_folder)),
+        repository_(open_repository(host)),
         trusted_(trusted_certificates(repository_, host.booted, options.certificate)),
         deployments_(read_deployments(host, trusted_)) {}
 
