@@ -15,7 +15,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "integration")]
 from fault_runner import EXHAUSTIVE, FaultRunner, sealroot, tree_of  # noqa: E402
-from small_host import Host, Images, succeeded  # noqa: E402
+from small_host import BOOT_FILES, Host, Images, succeeded  # noqa: E402
+from test_install import sign  # noqa: E402
 
 SAMPLES = {"kill-change": 25, "kill-any": 15, errno.ENOSPC: 15, errno.EIO: 15}
 
@@ -79,6 +80,26 @@ class Gc(HostJob):
 JOBS = (Upgrade, SwitchToAnotherSystem, Rollback, Gc)
 
 
+class Install:
+    """A disk image; what else is in the folder is of runs that were killed."""
+
+    def __init__(self, scratch, images):
+        self.work = scratch / "installed"
+        self.disk = self.work / "disk.raw"
+        self.certificate = images.folder / "db.crt"
+        loader = scratch / "loader.efi"
+        sign(BOOT_FILES / "systemd-bootx64.efi", images.folder / "db.key", loader)
+        self.arguments = ("install", images.sealed("1"), "--quiet", "--threads", "2", "--cert", self.certificate,
+                          "--boot-loader", loader, "--image", self.disk)  # fmt: skip
+
+    def reset(self):
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir()
+
+    def command(self):
+        return self.arguments
+
+
 class HostFaults(FaultRunner, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -87,6 +108,7 @@ class HostFaults(FaultRunner, unittest.TestCase):
         images = Images(cls.scratch / "images")
         images.sealed("1")
         cls.jobs = [kind(cls.scratch, images) for kind in JOBS]
+        cls.install = Install(cls.scratch, images)
 
     maxDiff = None
 
@@ -138,6 +160,21 @@ class HostFaults(FaultRunner, unittest.TestCase):
 
             for action in ("kill-change", "kill-any"):
                 print(self.sweep(job, action, self.samples(action), check), flush=True)
+
+    def test_P1_after_a_kill_at_any_system_call_of_install_the_disk_is_whole_or_not_there(self):
+        job = self.install
+        job.reset()
+        self.assertEqual(0, sealroot(*job.command()).status)
+        expected = job.disk.read_bytes()
+
+        def check(done, _hit):
+            self.assertEqual(137, done.status, done.stderr)
+            if not job.disk.exists():
+                self.assertEqual((0, ""), sealroot(*job.command())[::2])
+            self.assertEqual(expected, job.disk.read_bytes())
+
+        for action in ("kill-change", "kill-any"):
+            print(self.sweep(job, action, self.samples(action), check), flush=True)
 
     def test_P4_after_an_error_of_any_write_the_host_boots_and_a_rerun_completes(self):
         for job in self.jobs:

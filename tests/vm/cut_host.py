@@ -12,7 +12,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from disk import ROOT, Disk
+from disk import ESP, ROOT, Disk
 from harness import boot
 from small_host import BOOT_FILES, sealroot, succeeded
 from test_install import sign
@@ -21,8 +21,8 @@ from write_log import WriteLog
 
 FILE_OF_SOMEBODY_ELSE = "/EFI/Linux/a-file-of-somebody-else-with-a-name.txt"
 SECTOR = 512
-E2FSCK_CORRECTED = 1
-E2FSCK_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+E2FSCK_CORRECTED = FSCK_FAT_CORRECTED = 1
+FSCK_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,11 +93,15 @@ class CutHost:
             for offset, data in cut.writes:
                 file.seek(offset)
                 file.write(data)
-        partition = disk.partitions[ROOT]
         root = folder / "root.raw"
-        subprocess.run(["dd", f"if={disk.path}", f"of={root}", f"skip={partition.offset}", f"count={partition.size}",
-                        "iflag=skip_bytes,count_bytes", "bs=1M", "conv=sparse", "status=none"], check=True)  # fmt: skip
+        _copy_partition(disk, ROOT, root)
         return CutDisk(disk, root, self.certificate, self.versions)
+
+
+def _copy_partition(disk, kind, out):
+    partition = disk.partitions[kind]
+    subprocess.run(["dd", f"if={disk.path}", f"of={out}", f"skip={partition.offset}", f"count={partition.size}",
+                    "iflag=skip_bytes,count_bytes", "bs=1M", "conv=sparse", "status=none"], check=True)  # fmt: skip
 
 
 def _next_data(file, offset):
@@ -119,30 +123,41 @@ class CutDisk:
     versions: dict
 
     def _e2fsck(self, *options):
-        done = subprocess.run(["e2fsck", *options, self.root], capture_output=True, text=True, env=E2FSCK_ENVIRONMENT)
+        done = subprocess.run(["e2fsck", *options, self.root], capture_output=True, text=True, env=FSCK_ENVIRONMENT)
         return _complaint(done, (0, E2FSCK_CORRECTED))
 
     def replay_journal(self):
         """As the kernel does it when it mounts the root."""
         complaints = self._e2fsck("-y", "-E", "journal_only")
-        self._put_root_back()
+        self._put_back(ROOT, self.root)
         return complaints
 
-    def _put_root_back(self):
+    def repair_esp(self):
+        """As systemd-fsck does it where dosfstools are installed."""
+        copy = self.root.with_name("esp.raw")
+        _copy_partition(self.disk, ESP, copy)
+        done = subprocess.run(["fsck.fat", "-a", copy], capture_output=True, text=True, env=FSCK_ENVIRONMENT)
+        self._put_back(ESP, copy)
+        return _complaint(done, (0, FSCK_FAT_CORRECTED))
+
+    def _put_back(self, kind, partition):
         """What is a hole in the copy is so, or zeros, in the disk that it was made of."""
-        with self.root.open("rb") as copy, self.disk.path.open("r+b") as file:
+        with partition.open("rb") as copy, self.disk.path.open("r+b") as file:
             end = 0
             while (start := _next_data(copy, end)) is not None:
                 end = os.lseek(copy.fileno(), start, os.SEEK_HOLE)
-                file.seek(self.disk.partitions[ROOT].offset + start)
+                file.seek(self.disk.partitions[kind].offset + start)
                 file.write(os.pread(copy.fileno(), end - start, start))
 
     def check_file_system(self):
         """That the disk is one that a kernel leaves: ext4 keeps its promises. Orphans are removed as at mount."""
         return self._e2fsck("-p", "-f")
 
-    def _is_unfinished(self, finding):
-        """Whether it is about an entry whose first sector is still missing, so that nothing boots it."""
+    def _is_harmless(self, finding):
+        """Whether it is about an entry whose first sector is still missing, so that nothing boots it, or about clusters
+        without a name, to which fsck.fat has given one."""
+        if re.fullmatch(r"ESP: '/?FSCK\d+\.REC'", finding["where"]):
+            return True
         found = re.fullmatch(r"ESP: '/?(EFI/Linux/.+\.efi)'", finding["where"], re.IGNORECASE)
         return found and not any(self.disk.esp_read(f"/{found[1]}")[:SECTOR])
 
@@ -151,12 +166,12 @@ class CutDisk:
         done = sealroot("verify", "--json", self.disk.path, "--cert", self.certificate)
         proof = json.loads(done.stdout)
         findings = [f"{found['where']}: {found['what']}" for found in proof["findings"]
-                    if not self._is_unfinished(found)]  # fmt: skip
+                    if not self._is_harmless(found)]  # fmt: skip
         return {self.versions[image.partition(":")[2]] for image in proof["images"]}, findings
 
     def check_repository(self, scratch):
         """What names and refs need is there and right, after gc has removed all else."""
         subprocess.run(["debugfs", "-R", f"rdump /composefs {scratch}", self.root], check=True, capture_output=True,
-                       env=E2FSCK_ENVIRONMENT)  # fmt: skip
+                       env=FSCK_ENVIRONMENT)  # fmt: skip
         repository = scratch / "composefs"
         return [line for command in ("gc", "fsck") for line in _complaint(sealroot(command, repository))]

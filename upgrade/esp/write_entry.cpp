@@ -134,13 +134,16 @@ bool remove_entry(const Fd& folder, const std::string& name) {
   return true;
 }
 
-/// Whether a copy under the new name is there already: a power cut came before the old one was removed.
-bool is_copied(const Fd& folder, const std::string& name, ByteView content) {
+std::optional<Bytes> try_read_entry(const Fd& folder, const std::string& name) {
   const auto file = try_open_beneath(folder, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
-  if (!file) return false;
-  const Bytes found = read_all(*file, max_boot_file_bytes);
-  if (std::ranges::equal(ByteView(found), content)) return true;
-  if (!has_no_beginning(found)) throw Error(Fault::usage, quoted(name) + " is there already, with another content");
+  return file ? std::optional(read_all(*file, max_boot_file_bytes)) : std::nullopt;
+}
+
+/// Whether a copy under the new name is there already: a power cut came before the old one was removed.
+bool is_copied(const Fd& folder, const std::string& name, const Bytes& content) {
+  const std::optional<Bytes> found = try_read_entry(folder, name);
+  if (!found || *found == content) return found.has_value();
+  if (!has_no_beginning(*found)) throw Error(Fault::usage, quoted(name) + " is there already, with another content");
   remove_entry(folder, name);
   return false;
 }
@@ -181,12 +184,11 @@ bool rename_boot_entry(const Fd& esp, const std::string& file_name, const EntryN
   return during("boot entry " + quoted(file_name), [&] {
     const Fd folder = open_entries(esp);
     const std::string target = entry_file_name(name);
-    const auto file = try_open_beneath(folder, file_name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
-    if (!file) return false;
-    const Bytes content = read_all(*file, max_boot_file_bytes);
-    if (!is_copied(folder, target, content)) {
-      if (free_space(esp) < space_for_entry(esp, content.size())) return rename_new(folder, file_name, target);
-      write_entry(folder, target, content);
+    const std::optional<Bytes> content = try_read_entry(folder, file_name);
+    if (!content) return false;
+    if (!is_copied(folder, target, *content)) {
+      if (free_space(esp) < space_for_entry(esp, content->size())) return rename_new(folder, file_name, target);
+      write_entry(folder, target, *content);
     }
     return remove_entry(folder, file_name);
   });
