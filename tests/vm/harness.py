@@ -78,12 +78,8 @@ def _patience():
     return max(1.0, os.getloadavg()[0] / os.cpu_count())
 
 
-def _run_once(machine, until, log):
-    wanted = re.compile("|".join(f"(?:{text})" for text in until), re.MULTILINE)
-    started = time.monotonic()
-    deadline, decided, ended, raw = started + machine.timeout_seconds * _patience(), False, False, b""
-    typed = list(machine.typed)
-    process = subprocess.Popen(
+def _start(machine):
+    return subprocess.Popen(
         machine.command,
         stdin=subprocess.PIPE,  # open and silent: a console at end of file makes some guests spin
         stdout=subprocess.PIPE,
@@ -91,6 +87,31 @@ def _run_once(machine, until, log):
         env={**os.environ, **dict(machine.environment)},
         start_new_session=True,
     )
+
+
+def cut_power(machine, after_seconds, milestone=None):
+    """Starts a machine and ends it after this time at the latest, or as soon as the console shows `milestone`."""
+    deadline = time.monotonic() + after_seconds
+    process, raw = _start(machine), b""
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            while chunk := _read_chunk(selector, process.stdout, deadline):
+                raw += chunk
+                if milestone and re.search(milestone, plain_text(raw)):
+                    break
+    finally:
+        _stop(process)
+        process.stdin.close()
+        process.stdout.close()
+
+
+def _run_once(machine, until, log):
+    wanted = re.compile("|".join(f"(?:{text})" for text in until), re.MULTILINE)
+    started = time.monotonic()
+    deadline, decided, ended, raw = started + machine.timeout_seconds * _patience(), False, False, b""
+    typed = list(machine.typed)
+    process = _start(machine)
     try:
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
