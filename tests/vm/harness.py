@@ -74,8 +74,9 @@ def _read_chunk(selector, stream, deadline):
 
 
 def _patience():
-    """How much longer everything takes because others use the processors too."""
-    return max(1.0, os.getloadavg()[0] / os.cpu_count())
+    """How much longer everything takes because others use the processors too; the load of the last minute does not yet
+    know of a machine that has just been started."""
+    return max(2.0, os.getloadavg()[0] / os.cpu_count())
 
 
 def _start(machine):
