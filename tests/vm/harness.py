@@ -21,6 +21,9 @@ from pathlib import Path
 # Firmware paints its screen: colours, cursor moves, carriage returns.
 _TERMINAL_CODES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[()][A-Z0-9]|[=>78])|\r")
 
+# In the folder of the logs, a line `kind<TAB>test` for each boot, or `unexpected<TAB>test`. figures.py counts them.
+TALLY = "boots"
+
 # After the deciding text a machine may still say what a test wants to see or not to see.
 _SETTLE_SECONDS = 3.0
 
@@ -34,6 +37,12 @@ class Machine:
     environment: tuple = ()
     settle_seconds: float = _SETTLE_SECONDS
     typed: tuple = ()  # (regular expression, bytes): once the console shows the one, the other is typed; in order
+
+    @property
+    def kind(self):
+        if any("if=pflash" in part for part in self.command):
+            return "QEMU with Secure Boot firmware"
+        return "QEMU" if any("qemu-system" in part for part in self.command) else "user-mode Linux"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,11 +158,12 @@ class BootTest(unittest.TestCase):
 
     def boot(self, machine, until, row=""):
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{self._testMethodName}-{row}" if row else self._testMethodName)
+        self._tally(machine.kind)
         return boot(machine, until, self.logs / f"{name}.log")
 
     def boot_once(self, machine, until, row):
         """For machines that keep what they write: what a second start needs, only the test knows."""
-        self.logs.mkdir(parents=True, exist_ok=True)
+        self._tally(machine.kind)
         return _run_once(machine, until, self.logs / f"{self._testMethodName}-{row}.log")
 
     def check(self, console, shown=(), hidden=()):
@@ -166,8 +176,13 @@ class BootTest(unittest.TestCase):
                 self.fail(self._explain(console, f"the console must not show: {found.group(0)}"))
         console.log.unlink(missing_ok=True)
 
-    @staticmethod
-    def _explain(console, reason):
+    def _tally(self, what):
+        self.logs.mkdir(parents=True, exist_ok=True)
+        with Path(self.logs, TALLY).open("a") as tally:
+            tally.write(f"{what}\t{self._testMethodName}\n")
+
+    def _explain(self, console, reason):
+        self._tally("unexpected")
         tail = "\n".join(console.text.splitlines()[-25:])
         state = "stopped by itself" if console.ended else "was stopped"
         return f"{reason}\nmachine {state} after {console.seconds:.1f} s; console log: {console.log}\n...\n{tail}"
