@@ -167,7 +167,7 @@ def commands(sealroot, mkcomposefs, inputs, registry):
             f" && tar -xz --same-owner --numeric-owner -C {{work}}/tree -f {{work}}/dir/{layer['digest'].partition(':')[2]}"
             for layer in layers_of(inputs / "2.oci"))  # fmt: skip
         result["skopeo + tar + mkcomposefs"] = (
-            f"{environment} skopeo --insecure-policy copy --quiet docker://{NAME}:latest dir:{{work}}/dir"
-            f" && mkdir {{work}}/tree{unpack}"
+            "skopeo --insecure-policy copy --quiet --src-tls-verify=false "
+            f"docker://{registry.address}/os:latest dir:{{work}}/dir && mkdir {{work}}/tree{unpack}"
             f" && {mkcomposefs} --digest-store={{work}}/store {{work}}/tree {{work}}/image && sync -f {{work}}")  # fmt: skip
     return result
