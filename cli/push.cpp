@@ -56,6 +56,11 @@ void add_push_command(CLI::App& app) {
   command->add_flag("--json", arguments->json, "print a record");
   command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");
   add_registry_options(*command, options.registry);
+  command
+      ->add_option("--src-creds", options.source_creds,
+                   "credentials for SOURCE, where --creds are for\nDESTINATION in another registry")
+      ->type_name("USER[:PASSWORD]")
+      ->group("Registries");
   command->callback([arguments] { run_push(*arguments); });
 }
 
