@@ -20,9 +20,28 @@ SourceName parse_place(const std::string& text, const char* what) {
                                 "oci-archive:FILE[:TAG]");
 }
 
+Reference reference_of(const SourceName& name) { return parse_reference(std::string_view(name.path).substr(2)); }
+
 /// The registry itself: a mirror is no place to write to.
-Endpoint endpoint_of(const SourceName& name) {
-  return read_registries_conf().endpoints(parse_reference(std::string_view(name.path).substr(2))).back();
+Endpoint endpoint_of(const SourceName& name) { return read_registries_conf().endpoints(reference_of(name)).back(); }
+
+RegistryOptions source_options(const PushOptions& options, const SourceName& source, const SourceName& destination) {
+  RegistryOptions registry = options.registry;
+  if (options.source_creds) {
+    registry.creds = options.source_creds;
+  } else if (source.transport == Transport::registry && destination.transport == Transport::registry &&
+             reference_of(source).host != reference_of(destination).host) {
+    registry.creds.reset();
+  }
+  return registry;
+}
+
+/// The repository of the source, where that is another one of the same registry: its blobs need not be sent.
+std::string mountable_repository(const SourceName& source, const Reference& destination) {
+  if (source.transport != Transport::registry) return "";
+  const Reference reference = endpoint_of(source).reference;
+  return reference.host == destination.host && reference.repository != destination.repository ? reference.repository
+                                                                                              : "";
 }
 
 }  // namespace
@@ -31,8 +50,9 @@ PushResult push_container(const PushOptions& options, const CopyProgress& progre
   const SourceName source = parse_place(options.source, "source");
   const SourceName destination = parse_place(options.destination, "destination");
   PushResult result;
-  const OpenContainer container =
-      during("source " + quoted(options.source), [&] { return open_container(source, options.registry); });
+  const OpenContainer container = during("source " + quoted(options.source), [&] {
+    return open_container(source, source_options(options, source, destination));
+  });
   const std::string architecture =
       options.architecture.empty() ? std::string(host_architecture()) : options.architecture;
   const ChosenManifest chosen = during("source " + quoted(options.source),
@@ -52,7 +72,8 @@ PushResult push_container(const PushOptions& options, const CopyProgress& progre
     if (destination.transport == Transport::registry) {
       const Endpoint endpoint = endpoint_of(destination);
       result.name = endpoint.reference.name() + "@" + chosen.descriptor.digest.text();
-      RegistryTarget target(endpoint, options.registry);
+      RegistryTarget target(endpoint, options_for(endpoint, reference_of(destination), options.registry),
+                            mountable_repository(source, endpoint.reference));
       copy_to(target);
     } else {
       result.name = options.destination;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "builder/container/blob_target.hpp"
@@ -15,7 +16,10 @@ struct PushOptions {
   std::string source;        // docker://, oci: or oci-archive:
   std::string destination;   // docker://, oci: or oci-archive:
   std::string architecture;  // of an index; empty: this host's
+  /// Its `creds` are for the destination, unless only the source is in a registry; for the source too where both are
+  /// in the same one.
   RegistryOptions registry{};
+  std::optional<std::string> source_creds{};  // USER[:PASSWORD]
 };
 
 struct PushResult {

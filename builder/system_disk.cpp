@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "builder/system_disk.hpp"
 
+#include <map>
 #include <set>
 
+#include "store/core/error.hpp"
+#include "store/names.hpp"
+#include "store/splitstream.hpp"
+
 namespace sealroot {
+
+namespace {
+
+constexpr std::string_view streams_folder = "streams/";
+constexpr std::string_view stream_refs_folder = "streams/refs/";
+
+}  // namespace
 
 std::vector<Digest> objects_of(const Tree& tree) {
   std::set<Digest> objects;
@@ -17,6 +29,29 @@ std::vector<Digest> objects_of(const Tree& tree) {
     }
   }
   return {objects.begin(), objects.end()};
+}
+
+void add_streams(const Repository& repository, RootPartition& root) {
+  const RepositoryNames names = read_names(repository);
+  std::set<Digest> objects(root.objects.begin(), root.objects.end());
+  std::map<Digest, std::string> ids;
+  for (const RepositoryName& name : names.names) {
+    if (name.category != Category::streams || !name.object) continue;
+    const std::string id = name.path.substr(streams_folder.size());
+    root.streams.emplace(id, *name.object);
+    ids.emplace(*name.object, id);
+    const Bytes content = repository.objects().read(*name.object);
+    const SplitstreamRefs refs =
+        during(name.path, [&] { return read_splitstream_refs(content, root.store.algorithm()); });
+    objects.insert(*name.object);
+    objects.insert(refs.objects.begin(), refs.objects.end());
+    objects.insert(refs.streams.begin(), refs.streams.end());
+  }
+  for (const RepositoryName& ref : names.refs) {
+    if (ref.category != Category::streams || !ref.object) continue;
+    root.stream_refs.emplace(ref.path.substr(stream_refs_folder.size()), ids.at(*ref.object));
+  }
+  root.objects.assign(objects.begin(), objects.end());
 }
 
 std::vector<EspFile> system_esp_files(const std::string& uki_name, ByteView uki, ByteView boot_loader,

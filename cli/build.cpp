@@ -25,7 +25,7 @@ struct BuildArguments {
   bool no_disk = false;
   bool no_streams = false;
   bool json = false;
-  bool quiet = false;
+  ProgressOptions progress;
 };
 
 void add_input_options(CLI::App& command, BuildArguments& arguments) {
@@ -39,6 +39,7 @@ void add_input_options(CLI::App& command, BuildArguments& arguments) {
       ->capture_default_str();
   command.add_option("--arch", options.architecture, "platform of an OCI index (default: this\nhost's)");
   add_tree_options(command, arguments.tree_rules);
+  add_deny_options(command, options.deny);
   command.add_option("--threads", options.threads, "worker threads (default: one a CPU)");
   command.add_option("--max-entries", options.max_entries, "most files a source may have (default: a\nmillion)");
 }
@@ -111,7 +112,7 @@ void add_output_options(CLI::App& command, BuildArguments& arguments) {
       ->transform(CLI::AsSizeValue(false))
       ->type_name("SIZE");
   command.add_flag("--json", arguments.json, "print build.json on stdout");
-  command.add_flag("-q,--quiet", arguments.quiet, "no progress on stderr");
+  add_progress_options(command, arguments.progress);
 }
 
 void print_summary(const nlohmann::ordered_json& record, const std::string& output) {
@@ -133,7 +134,7 @@ void run_build(BuildArguments& arguments) {
   arguments.options.labels = parse_label_mode(arguments.tree_rules.selinux);
   nlohmann::ordered_json record;
   {
-    ProgressPrinter progress(arguments.quiet);
+    ProgressPrinter progress(arguments.progress);
     record = build_image(arguments.options, [&](const std::string& phase, std::uint64_t done, std::uint64_t total) {
       progress(phase, done, total);
     });

@@ -24,7 +24,7 @@ struct DigestArguments {
   TreeRules tree_rules;
   bool plain = false;
   bool json = false;
-  bool quiet = false;
+  ProgressOptions progress;
 };
 
 nlohmann::ordered_json record_of(const DigestArguments& arguments, const DigestResult& result) {
@@ -51,7 +51,7 @@ void run_digest(DigestArguments& arguments) {
   options.tree.input_digests = arguments.json;  // only the record has them
   std::optional<DigestResult> result;
   {
-    ProgressPrinter progress(arguments.quiet);
+    ProgressPrinter progress(arguments.progress);
     result = digest_source(options, [&](std::uint64_t done, std::uint64_t total) {
       progress("reading " + options.tree.source, done, total);
     });
@@ -83,10 +83,11 @@ void add_digest_command(CLI::App& app) {
                         "that build seals");
   command->add_option("--arch", tree.architecture, "platform of an OCI index (default: this\nhost's)");
   add_tree_options(*command, arguments->tree_rules)->excludes(plain);
+  add_deny_options(*command, tree.deny);
   command->add_option("--threads", tree.threads, "worker threads (default: one a CPU)");
   command->add_option("--max-entries", tree.max_entries, "most files a source may have (default: a\nmillion)");
   command->add_flag("--json", arguments->json, "print a record");
-  command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");
+  add_progress_options(*command, arguments->progress);
   add_registry_options(*command, tree.registry);
   command->callback([arguments] { run_digest(*arguments); });
 }

@@ -26,7 +26,7 @@ struct InstallArguments {
   TreeRules tree_rules;
   std::string digest = "sha512";
   bool json = false;
-  bool quiet = false;
+  ProgressOptions progress;
 };
 
 nlohmann::ordered_json record_of(const InstallResult& result) {
@@ -66,7 +66,7 @@ void run_install(InstallArguments& arguments) {
   options.origin.labels = parse_label_mode(arguments.tree_rules.selinux);
   std::optional<InstallResult> result;
   {
-    ProgressPrinter progress(arguments.quiet);
+    ProgressPrinter progress(arguments.progress);
     result = install(options, [&](const std::string& phase, std::uint64_t done, std::uint64_t total) {
       progress(phase, done, total);
     });
@@ -115,7 +115,7 @@ void add_install_command(CLI::App& app) {
   command->add_option("--threads", options.read.threads, "worker threads (default: one a CPU)");
   add_registry_options(*command, options.read.registry);
   command->add_flag("--json", arguments->json, "print a record");
-  command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");
+  add_progress_options(*command, arguments->progress);
   command->callback([arguments] { run_install(*arguments); });
 }
 

@@ -20,13 +20,13 @@ namespace {
 struct PushArguments {
   PushOptions options;
   bool json = false;
-  bool quiet = false;
+  ProgressOptions progress;
 };
 
 void run_push(const PushArguments& arguments) {
   std::optional<PushResult> result;
   {
-    ProgressPrinter progress(arguments.quiet);
+    ProgressPrinter progress(arguments.progress);
     result = push_container(arguments.options, [&](std::uint64_t done, std::uint64_t total) {
       progress("pushing to " + arguments.options.destination, done, total);
     });
@@ -54,8 +54,13 @@ void add_push_command(CLI::App& app) {
       ->required();
   command->add_option("--arch", options.architecture, "platform of an OCI index (default: this\nhost's)");
   command->add_flag("--json", arguments->json, "print a record");
-  command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");
+  add_progress_options(*command, arguments->progress);
   add_registry_options(*command, options.registry);
+  command
+      ->add_option("--src-creds", options.source_creds,
+                   "credentials for SOURCE, where --creds are for\nDESTINATION in another registry")
+      ->type_name("USER[:PASSWORD]")
+      ->group("Registries");
   command->callback([arguments] { run_push(*arguments); });
 }
 

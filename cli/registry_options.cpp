@@ -7,6 +7,11 @@ namespace sealroot {
 
 void add_registry_options(CLI::App& command, RegistryOptions& options) {
   command
+      .add_option("--creds", options.creds,
+                  "credentials for the registry; --authfile keeps\nthem from other users of this machine")
+      ->type_name("USER[:PASSWORD]")
+      ->group("Registries");
+  command
       .add_option("--authfile", options.authfile,
                   "credentials for registries (default: those\nof podman login or docker login)")
       ->type_name("FILE")

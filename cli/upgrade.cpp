@@ -25,7 +25,7 @@ struct UpgradeArguments {
   std::string selinux;
   std::string etc_policy = "fail";
   bool json = false;
-  bool quiet = false;
+  ProgressOptions progress;
 };
 
 nlohmann::ordered_json record_of(const UpgradeArguments& arguments, const StageResult& result) {
@@ -84,7 +84,7 @@ void run_stage(UpgradeArguments& arguments) {
   const Host host = open_host(arguments.paths);
   std::optional<StageResult> result;
   {
-    ProgressPrinter progress(arguments.quiet);
+    ProgressPrinter progress(arguments.progress);
     result = stage(host, arguments.options, [&](const std::string& phase, std::uint64_t done, std::uint64_t total) {
       progress(phase, done, total);
     });
@@ -120,7 +120,7 @@ void add_stage_options(CLI::App& command, UpgradeArguments& arguments) {
   add_host_options(command, arguments.paths);
   add_registry_options(command, options.read.registry);
   command.add_flag("--json", arguments.json, "print a record");
-  command.add_flag("-q,--quiet", arguments.quiet, "no progress on stderr");
+  add_progress_options(command, arguments.progress);
 }
 
 }  // namespace

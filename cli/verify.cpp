@@ -31,7 +31,7 @@ struct VerifyArguments {
   std::string certificate;
   VerifyRequirements requirements;
   bool json = false;
-  bool quiet = false;
+  ProgressOptions progress;
 };
 
 struct Verified {
@@ -103,7 +103,7 @@ bool names_disk(const VerifyArguments& arguments) {
 
 void run_verify(const VerifyArguments& arguments) {
   if (names_disk(arguments)) {
-    run_verify_disk({arguments.image.image, arguments.certificate, arguments.json, arguments.quiet});
+    run_verify_disk({arguments.image.image, arguments.certificate, arguments.json, arguments.progress});
     return;
   }
   const Verified verified = verify(arguments);
@@ -131,7 +131,7 @@ void add_verify_command(CLI::App& app) {
                     "what has no fs-verity is a defect too, as a\nmount wants it");
   command->add_option("--threads", arguments->requirements.threads, "worker threads (default: one a CPU)");
   command->add_flag("--json", arguments->json, "print a record");
-  command->add_flag("-q,--quiet", arguments->quiet, "no progress on stderr");
+  add_progress_options(*command, arguments->progress);
   command->callback([arguments] { run_verify(*arguments); });
 }
 

@@ -32,7 +32,7 @@ void run_verify_disk(const VerifyDiskArguments& arguments) {
   const Fd disk = open_at(working_directory(), arguments.disk, O_RDONLY);
   DiskProof proof;
   {
-    ProgressPrinter progress(arguments.quiet);
+    ProgressPrinter progress(arguments.progress);
     proof = during("verifying " + quoted(arguments.disk), [&] {
       return verify_disk(disk, trusted, [&](std::uint64_t done) { progress("reading objects", done, 0); });
     });

@@ -4,13 +4,15 @@
 
 #include <string>
 
+#include "cli/progress.hpp"
+
 namespace sealroot {
 
 struct VerifyDiskArguments {
   std::string disk;
   std::string certificate;
   bool json = false;
-  bool quiet = false;
+  ProgressOptions progress;
 };
 
 /// Prints the findings, one a line, or a record. Throws Error{untrusted} if the disk is not proven.

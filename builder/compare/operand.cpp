@@ -6,6 +6,7 @@
 #include <array>
 
 #include "builder/image/named_image.hpp"
+#include "builder/registry/reference.hpp"
 #include "builder/source/directory.hpp"
 #include "builder/source/source.hpp"
 #include "builder/tree/dumpfile.hpp"
@@ -44,6 +45,14 @@ Operand read_source_operand(const std::string& name, const OperandOptions& optio
   shape_tree(tree, options.form, options.xattrs);
   if (options.form == TreeForm::boot) label_tree(tree, options.labels, read_file);
   return {"source", std::move(tree), {}, {}, read_file};
+}
+
+/// Of an operand docker://; nullopt of any other.
+std::optional<std::string> registry_host(const std::string& name) {
+  if (!has_transport(name)) return std::nullopt;
+  const SourceName source = parse_source(name);
+  if (source.transport != Transport::registry) return std::nullopt;
+  return parse_reference(std::string_view(source.path).substr(2)).host;
 }
 
 /// An image has no digest of its own before it is measured; it is as its objects are.
@@ -102,6 +111,10 @@ Operand read_operand(const std::string& name, const OperandOptions& options,
 }
 
 OperandPair read_operands(const std::string& before, const std::string& after, const OperandOptions& options) {
+  if (options.registry.creds && registry_host(before) && registry_host(after) &&
+      registry_host(before) != registry_host(after)) {
+    throw Error(Fault::usage, "--creds: for which of the two registries? Put both into a file for --authfile");
+  }
   const std::optional<Repository> repository = open_store_to_read(options.repository);
   OperandOptions settled = options;
   std::optional<Operand> left;

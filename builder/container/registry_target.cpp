@@ -14,6 +14,8 @@ namespace {
 /// Held in memory until the registry has said that it has it.
 constexpr std::size_t part_size = std::size_t{8} << 20;
 
+constexpr long http_created = 201;
+
 bool ignored(const HttpResponse&, ByteView) { return true; }
 
 std::string with_digest(const std::string& location, const BlobDigest& digest) {
@@ -32,8 +34,9 @@ RegistryRequest upload(const std::string& method, const std::string& path, ByteV
 
 }  // namespace
 
-RegistryTarget::RegistryTarget(Endpoint endpoint, const RegistryOptions& options)
-    : client_(std::move(endpoint), options, RegistryClient::Purpose::push) {}
+RegistryTarget::RegistryTarget(Endpoint endpoint, const RegistryOptions& options, std::string mount_from)
+    : mount_from_(std::move(mount_from)),
+      client_(std::move(endpoint), options, RegistryClient::Purpose::push, mount_from_) {}
 
 bool RegistryTarget::contains(const Descriptor& descriptor) {
   const RegistryRequest request{.method = "HEAD", .path = "blobs/" + descriptor.digest.text()};
@@ -41,9 +44,22 @@ bool RegistryTarget::contains(const Descriptor& descriptor) {
     Retries::around([&] { return client_.exchange(request, ignored); });
     return true;
   } catch (const Error& error) {
-    if (error.fault() == Fault::missing) return false;
-    throw;
+    if (error.fault() != Fault::missing) throw;
   }
+  return !mount_from_.empty() && mount(descriptor);
+}
+
+/// A registry that does not do it, or not for us, begins an upload instead or refuses; then the blob is sent.
+bool RegistryTarget::mount(const Descriptor& descriptor) {
+  const std::string path =
+      "blobs/uploads/?mount=" + percent_encoded(descriptor.digest.text()) + "&from=" + percent_encoded(mount_from_);
+  try {
+    const HttpResponse response = client_.exchange(upload("POST", path, {}), ignored);
+    if (response.status == http_created) return true;
+    client_.exchange({.method = "DELETE", .path = location_of(response)}, ignored);
+  } catch (const Error&) {  // what really is wrong, sending the blob will show
+  }
+  return false;
 }
 
 std::string RegistryTarget::begin_upload() {

@@ -14,19 +14,23 @@ namespace sealroot {
 class RegistryTarget final : public BlobTarget {
  public:
   /// `endpoint` names the image by the tag or digest that it is to have.
-  RegistryTarget(Endpoint endpoint, const RegistryOptions& options);
+  ///   mount_from  another repository of this registry that has the blobs; empty: none
+  RegistryTarget(Endpoint endpoint, const RegistryOptions& options, std::string mount_from = "");
 
+  /// Also true for a blob that the registry has taken over from `mount_from`.
   bool contains(const Descriptor& descriptor) override;
   void put(const Descriptor& descriptor, ByteStream& blob) override;
   /// Error{usage}: the image was named by another digest.
   void put_manifest(const Descriptor& descriptor, ByteView document) override;
 
  private:
+  bool mount(const Descriptor& descriptor);
   std::string begin_upload();
   void put_at_once(const Descriptor& descriptor, ByteView bytes);
   void put_part(std::string& location, std::uint64_t offset, ByteView part);
   std::uint64_t bytes_there(std::string& location);
 
+  std::string mount_from_;
   RegistryClient client_;
 };
 

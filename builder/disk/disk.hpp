@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,12 +35,15 @@ struct EspFile {
 
 /// What the root partition holds.
 struct RootPartition {
-  const ObjectStore& store;     // contents are read from here and measured on the way
-  std::vector<Digest> objects;  // every object of the image, in any order; its own is added if it is not listed
-  Digest image;                 // named below /composefs/images and by /state/deploy
-  Bytes repository_meta;        // bytes of /composefs/meta.json
-  std::string image_ref{};      // below /composefs/images/refs: keeps composefs-rs' gc off; empty: none
-  const Tree* state = nullptr;  // holds /state and nothing else; its files are NOT sealed
+  const ObjectStore& store;  // contents are read from here and measured on the way
+  std::vector<Digest>
+      objects;              // every object of image and streams, in any order, once; the image's own may be left out
+  Digest image;             // named below /composefs/images and by /state/deploy
+  Bytes repository_meta;    // bytes of /composefs/meta.json
+  std::string image_ref{};  // below /composefs/images/refs: keeps composefs-rs' gc off; empty: none
+  std::map<std::string, Digest> streams{};           // splitstreams by their names below /composefs/streams
+  std::map<std::string, std::string> stream_refs{};  // names below /composefs/streams/refs, and the stream of each
+  const Tree* state = nullptr;                       // holds /state and nothing else; its files are NOT sealed
 };
 
 struct DiskSpec {

@@ -69,9 +69,9 @@ void add_object(Layout& layout, NodeId objects, const ObjectStore& store, const 
   layout.add_sealed(layout.directory(objects, path.substr(0, 2)), path.substr(3), std::move(file));
 }
 
-/// images/refs/NAME -> ../HEX, with one more `../` for each directory in NAME.
-void add_image_ref(Layout& layout, NodeId images, const std::string& name, const Digest& image) {
-  NodeId directory = layout.directory(images, "refs");
+/// refs/NAME -> ../TARGET in `names`, with one more `../` for each directory in NAME.
+void add_ref(Layout& layout, NodeId names, const std::string& name, const std::string& to) {
+  NodeId directory = layout.directory(names, "refs");
   std::string target = "../";
   std::size_t begin = 0;
   for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', begin)) {
@@ -79,17 +79,30 @@ void add_image_ref(Layout& layout, NodeId images, const std::string& name, const
     target += "../";
     begin = slash + 1;
   }
-  layout.add(directory, name.substr(begin), layout.node(0777, Symlink{target + to_hex(image)}));
+  layout.add(directory, name.substr(begin), layout.node(0777, Symlink{target + to}));
 }
 
-void check_image_ref(std::string_view name) {
+void check_ref(const std::string& kind, std::string_view name) {
   for (std::size_t begin = 0; begin <= name.size();) {
     const std::size_t end = std::min(name.find('/', begin), name.size());
     const std::string_view part = name.substr(begin, end - begin);
     if (part.empty() || part == "." || part == "..") {
-      throw Error(Fault::usage, "image ref " + quoted(name) + ": has a part that is empty, '.' or '..'");
+      throw Error(Fault::usage, kind + " ref " + quoted(name) + ": has a part that is empty, '.' or '..'");
     }
     begin = end + 1;
+  }
+}
+
+/// Names of objects that are there.
+void add_streams(Layout& layout, NodeId repository, const RootPartition& root) {
+  if (root.streams.empty()) return;
+  const NodeId streams = layout.directory(repository, "streams");
+  for (const auto& [id, object] : root.streams) {
+    layout.add(streams, id, layout.node(0777, Symlink{"../objects/" + object_path(object)}));
+  }
+  for (const auto& [name, id] : root.stream_refs) {
+    check_ref("stream", name);
+    add_ref(layout, streams, name, id);
   }
 }
 
@@ -112,9 +125,10 @@ void add_repository(Layout& layout, const RootPartition& root) {
   if (!has_image) add_object(layout, objects, root.store, root.image);
   layout.add(images, to_hex(root.image), layout.node(0777, Symlink{"../objects/" + object_path(root.image)}));
   if (!root.image_ref.empty()) {
-    check_image_ref(root.image_ref);
-    add_image_ref(layout, images, root.image_ref, root.image);
+    check_ref("image", root.image_ref);
+    add_ref(layout, images, root.image_ref, to_hex(root.image));
   }
+  add_streams(layout, repository, root);
 }
 
 void add_state(Layout& layout, const Digest& image) {

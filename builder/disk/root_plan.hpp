@@ -4,6 +4,7 @@
 //
 //   /composefs (0700)  meta.json  objects/XX/REST  images/HEX -> ../objects/XX/REST
 //                      images/refs/NAME -> ../HEX
+//                      streams/ID -> ../objects/XX/REST  streams/refs/NAME -> ../ID
 //   /state/deploy/HEX  etc  var -> ../../os/default/var
 //   /state/os/default/var
 //   /lost+found (0700)

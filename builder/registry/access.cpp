@@ -47,7 +47,7 @@ Bytes exchange_for_document(const HttpRequest& request) {
     return true;
   });
   if (response.status == 401 || response.status == 403) {
-    throw Error(Fault::os, "access denied; log in first: skopeo login HOST");
+    throw Error(Fault::os, "access denied; log in first (skopeo login HOST), or give --creds");
   }
   if (response.status == 429 || response.status >= 500) {
     throw BrokenTransfer("answers with status " + std::to_string(response.status));
@@ -58,8 +58,8 @@ Bytes exchange_for_document(const HttpRequest& request) {
 
 }  // namespace
 
-Access::Access(RegistryOptions options, Reference reference, std::string scope)
-    : options_(std::move(options)), reference_(std::move(reference)), scope_(std::move(scope)) {}
+Access::Access(RegistryOptions options, Reference reference, std::vector<std::string> scopes)
+    : options_(std::move(options)), reference_(std::move(reference)), scopes_(std::move(scopes)) {}
 
 std::string Access::authorization() const {
   const std::lock_guard lock(mutex_);
@@ -67,7 +67,10 @@ std::string Access::authorization() const {
 }
 
 const std::optional<Credentials>& Access::credentials() {
-  if (!looked_for_credentials_) credentials_ = find_credentials(options_.authfile, reference_);
+  if (!looked_for_credentials_) {
+    credentials_ = options_.creds ? std::optional(parse_credentials(*options_.creds))
+                                  : find_credentials(options_.authfile, reference_);
+  }
   looked_for_credentials_ = true;
   return credentials_;
 }
@@ -89,7 +92,7 @@ std::string Access::ask_for_token(const Url& realm, const std::string& service, 
   request.tls = realm.host == registry.host ? tls : find_certificates(std::nullopt, realm.authority());
   request.tls.verify = tls.verify;
   request.refuse_link_local = realm.host != registry.host;
-  const std::string query = "service=" + percent_encoded(service) + "&scope=" + percent_encoded(scope_);
+  const std::string query = "service=" + percent_encoded(service);
   const std::optional<Credentials>& own = credentials();
   if (own && !may_see_credentials(realm, registry)) {
     throw Error(Fault::untrusted,
@@ -100,14 +103,18 @@ std::string Access::ask_for_token(const Url& realm, const std::string& service, 
   }
   std::string form;
   if (own && !own->identity_token.empty()) {
-    form = "grant_type=refresh_token&client_id=sealroot&" + query +
+    std::string scopes;  // one parameter here, but one for each in a GET
+    for (const std::string& scope : scopes_) scopes += (scopes.empty() ? "" : " ") + scope;
+    form = "grant_type=refresh_token&client_id=sealroot&" + query + "&scope=" + percent_encoded(scopes) +
            "&refresh_token=" + percent_encoded(own->identity_token);
     request.method = "POST";
     request.headers = {"Content-Type: application/x-www-form-urlencoded"};
     request.body = as_bytes(form);
     request.url = realm;
   } else {
-    request.url = parse_url(realm.text + (realm.text.find('?') == std::string::npos ? "?" : "&") + query);
+    std::string text = realm.text + (realm.text.find('?') == std::string::npos ? "?" : "&") + query;
+    for (const std::string& scope : scopes_) text += "&scope=" + percent_encoded(scope);
+    request.url = parse_url(text);
     if (own) request.headers = {"Authorization: " + own->basic()};
   }
   return token_of(Retries::around([&] { return exchange_for_document(request); }));
@@ -144,10 +151,11 @@ void Access::answer(const HttpResponse& response, const Url& registry, const Tls
   }
   if (basic == nullptr) throw Error(Fault::os, "access denied, and the registry does not say what it wants to see");
   if (!credentials()) {
-    throw Error(Fault::os, "access denied without a password; log in first: skopeo login " + reference_.host);
+    throw Error(Fault::os, "access denied without a password; log in first (skopeo login " + reference_.host +
+                               "), or give --creds");
   }
   if (registry.scheme != "https") throw Error(Fault::untrusted, "credentials are not sent without TLS");
-  if (!used.empty()) throw Error(Fault::os, "access denied: the stored password is not accepted");
+  if (!used.empty()) throw Error(Fault::os, "access denied: the password is not accepted");
   authorization_ = credentials()->basic();
 }
 

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "builder/registry/credentials.hpp"
 #include "builder/registry/http.hpp"
@@ -20,8 +21,8 @@ namespace sealroot {
 
 class Access {
  public:
-  /// `scope` is what tokens are to be good for: `repository:NAME:pull`.
-  Access(RegistryOptions options, Reference reference, std::string scope);
+  /// `scopes` are what tokens are to be good for: `repository:NAME:pull`.
+  Access(RegistryOptions options, Reference reference, std::vector<std::string> scopes);
 
   /// The value of a header Authorization; empty: none.
   std::string authorization() const;
@@ -39,7 +40,7 @@ class Access {
 
   RegistryOptions options_;
   Reference reference_;
-  std::string scope_;
+  std::vector<std::string> scopes_;
   mutable std::mutex mutex_;
   std::string authorization_;
   bool looked_for_credentials_ = false;

@@ -58,6 +58,14 @@ unsigned seconds_to_wait(const HttpResponse& response) {
   throw Error(Fault::os, text);
 }
 
+std::vector<std::string> scopes_for(const std::string& repository, RegistryClient::Purpose purpose,
+                                    const std::string& also_pull) {
+  std::vector<std::string> scopes{"repository:" + repository + ":pull" +
+                                  (purpose == RegistryClient::Purpose::push ? ",push" : "")};
+  if (!also_pull.empty()) scopes.push_back("repository:" + also_pull + ":pull");
+  return scopes;
+}
+
 std::string without_parameters(std::string type) {
   type = type.substr(0, type.find(';'));
   while (type.ends_with(' ')) type.pop_back();
@@ -91,13 +99,13 @@ class RegistryClient::Lease {
   std::unique_ptr<HttpConnection> connection_;
 };
 
-RegistryClient::RegistryClient(Endpoint endpoint, RegistryOptions options, Purpose purpose)
+RegistryClient::RegistryClient(Endpoint endpoint, RegistryOptions options, Purpose purpose,
+                               const std::string& also_pull)
     : endpoint_(std::move(endpoint)),
       options_(std::move(options)),
       repository_(endpoint_.reference.repository),
       tls_(find_certificates(options_.cert_dir, endpoint_.reference.host)),
-      access_(options_, endpoint_.reference,
-              "repository:" + repository_ + ":pull" + (purpose == Purpose::push ? ",push" : "")) {
+      access_(options_, endpoint_.reference, scopes_for(repository_, purpose, also_pull)) {
   tls_.verify = options_.tls_verify.value_or(!endpoint_.insecure);
 }
 

@@ -41,7 +41,9 @@ class RegistryClient {
   enum class Purpose { pull, push };
 
   /// Does not speak to the registry yet.
-  RegistryClient(Endpoint endpoint, RegistryOptions options, Purpose purpose = Purpose::pull);
+  ///   also_pull  another repository that its tokens are to be good for; empty: none
+  RegistryClient(Endpoint endpoint, RegistryOptions options, Purpose purpose = Purpose::pull,
+                 const std::string& also_pull = "");
 
   const Endpoint& endpoint() const { return endpoint_; }
 

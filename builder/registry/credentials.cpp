@@ -133,6 +133,15 @@ AuthFile parse_auth_file(ByteView text) {
   return file;
 }
 
+Credentials parse_credentials(std::string_view text) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  if (colon == 0) throw Error(Fault::usage, "--creds: expected USER[:PASSWORD]");
+  Credentials credentials;
+  credentials.user = text.substr(0, colon);
+  if (colon < text.size()) credentials.password = text.substr(colon + 1);
+  return credentials;
+}
+
 std::optional<Credentials> find_entry(const AuthFile& file, const Reference& reference) {
   for (std::string name = reference.name();; name.erase(name.rfind('/'))) {
     if (const auto found = file.entries.find(name); found != file.entries.end()) return found->second;

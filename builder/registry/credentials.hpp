@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "builder/registry/reference.hpp"
 #include "store/core/bytes.hpp"
@@ -20,6 +21,9 @@ struct Credentials {
   /// The value of a header Authorization. Error{usage} if there is only a token.
   std::string basic() const;
 };
+
+/// `USER[:PASSWORD]` as skopeo takes it: without a colon the password is empty. Error{usage} without USER.
+Credentials parse_credentials(std::string_view text);
 
 /// One auth.json or config.json.
 struct AuthFile {

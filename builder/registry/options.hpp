@@ -9,6 +9,7 @@
 namespace sealroot {
 
 struct RegistryOptions {
+  std::optional<std::string> creds;       // USER[:PASSWORD] for the registry that is named, and for no mirror
   std::optional<std::string> authfile;    // credentials; else the places where podman and docker keep them
   std::optional<bool> tls_verify;         // empty: as registries.conf says, which is true where it says nothing
   std::optional<std::string> cert_dir;    // CAs and client certificate; else certs.d/HOST

@@ -134,6 +134,11 @@ void RegistriesConf::add(std::string_view text) {
   }
 }
 
+RegistryOptions options_for(const Endpoint& endpoint, const Reference& named, RegistryOptions options) {
+  if (endpoint.reference.host != named.host) options.creds.reset();
+  return options;
+}
+
 std::vector<Endpoint> RegistriesConf::endpoints(const Reference& reference) const {
   const std::string name = reference.name();
   const RegistryRule* best = nullptr;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/registry/options.hpp"
 #include "builder/registry/reference.hpp"
 
 namespace sealroot {
@@ -45,6 +46,9 @@ class RegistriesConf {
  private:
   std::map<std::string, RegistryRule> rules_;  // by prefix
 };
+
+/// Without `creds` where the place is another host than the one that was named: they are not for that.
+RegistryOptions options_for(const Endpoint& endpoint, const Reference& named, RegistryOptions options);
 
 /// $CONTAINERS_REGISTRIES_CONF, else the user's file, else that in /etc; then the files of registries.conf.d.
 RegistriesConf read_registries_conf();

@@ -131,14 +131,15 @@ OpenContainer open_at_endpoint(const Endpoint& endpoint, const RegistryOptions& 
 }  // namespace
 
 OpenContainer open_registry_image(const std::string& reference, const RegistryOptions& options) {
-  std::vector<Endpoint> endpoints = read_registries_conf().endpoints(reference_in(reference));
+  const Reference named = reference_in(reference);
+  std::vector<Endpoint> endpoints = read_registries_conf().endpoints(named);
   for (; endpoints.size() > 1; endpoints.erase(endpoints.begin())) {
     try {
-      return open_at_endpoint(endpoints.front(), options);
+      return open_at_endpoint(endpoints.front(), options_for(endpoints.front(), named, options));
     } catch (const Error&) {  // a mirror may lack the image, or be down
     }
   }
-  return open_at_endpoint(endpoints.front(), options);
+  return open_at_endpoint(endpoints.front(), options_for(endpoints.front(), named, options));
 }
 
 void check_registry_name(const std::string& reference) { reference_in(reference); }

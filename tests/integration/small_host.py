@@ -33,6 +33,15 @@ def make_key(folder, name):
                    check=True, capture_output=True)  # fmt: skip
 
 
+def sign(file, key, out):
+    """As on a machine that has the key, with sealroot's own commands and openssl."""
+    to_sign, signature = out.with_suffix(".bytes"), out.with_suffix(".sig")
+    succeeded(sealroot("uki", "prepare", file, "-o", to_sign))
+    subprocess.run(["openssl", "dgst", "-sha256", "-sign", key, "-out", signature, to_sign], check=True)
+    succeeded(sealroot("uki", "attach", file, "--signature", signature, "--cert", key.with_suffix(".crt"), "-o", out))
+    return out.read_bytes()
+
+
 class Images:
     """Sealed container images below `folder`, made once each; `db` is the key that hosts pin."""
 
@@ -113,6 +122,22 @@ class Host:
         (self.efivars / SECURE_BOOT).write_bytes(b"\x06\x00\x00\x00\x01")
         self.signed = record["uki"]["cmdline"].replace(digest, "DIGEST")
         self.boot(digest)
+
+    def install_from_disk(self, disk):
+        """The partitions of a disk image that `sealroot install` made, its one deployment booted."""
+        esp, root = json.loads(succeeded(sealroot("inspect", "--json", disk)))["partitions"]
+        self.efivars.mkdir(parents=True)
+        self.sysroot.mkdir()
+        self.esp.mkdir()
+        subprocess.run(["debugfs", "-R", f"rdump /composefs /state {self.sysroot}", f"{disk}?offset={root['offset']}"],
+                       check=True, capture_output=True)  # fmt: skip
+        subprocess.run(["mcopy", "-s", "-i", f"{disk}@@{esp['offset']}", "::/EFI", "::/loader", self.esp], check=True)
+        (self.efivars / SECURE_BOOT).write_bytes(b"\x06\x00\x00\x00\x01")
+        deployments = [path.name for path in (self.sysroot / "state/deploy").iterdir()]
+        uki = next((self.esp / "EFI/Linux").iterdir())
+        cmdline = json.loads(succeeded(sealroot("inspect", "--json", uki)))["cmdline"]["secure_boot_on"]["text"]
+        self.signed = cmdline.replace(deployments[0], "DIGEST")
+        self.boot(deployments[0])
 
     def boot(self, digest):
         self.cmdline.write_text(self.signed.replace("DIGEST", digest) + "\n")

@@ -9,18 +9,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from small_host import BOOT_FILES, Images, sealroot, succeeded
+from small_host import BOOT_FILES, Images, sealroot, sign, succeeded
 
 LOADER = "usr/lib/systemd/boot/efi/systemd-bootx64.efi"
-
-
-def sign(file, key, out):
-    """As on a machine that has the key, with sealroot's own commands and openssl."""
-    to_sign, signature = out.with_suffix(".bytes"), out.with_suffix(".sig")
-    succeeded(sealroot("uki", "prepare", file, "-o", to_sign))
-    subprocess.run(["openssl", "dgst", "-sha256", "-sign", key, "-out", signature, to_sign], check=True)
-    succeeded(sealroot("uki", "attach", file, "--signature", signature, "--cert", key.with_suffix(".crt"), "-o", out))
-    return out.read_bytes()
 
 
 class Install(unittest.TestCase):

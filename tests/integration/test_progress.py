@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 """What commands tell while they run: a line that moves on a terminal, plain lines in a log, nothing with --quiet."""
 
+import json
 import os
 import pty
 import subprocess
@@ -63,6 +64,16 @@ class Progress(unittest.TestCase):
         out, shown = self.piped()
         self.assertRegex(out, rb"\A[0-9a-f]{128}\n\Z")
         self.assertRegex(shown, rb"\Areading oci:[^\n\r\x1b]*\n\Z")
+
+    def test_form_can_be_chosen(self):
+        self.assertIn(REDRAWN, self.piped("--progress=tty")[1])
+        self.assertNotIn(REDRAWN, self.on_terminal("--progress=plain")[1])
+        self.assertEqual(b"", self.on_terminal("--progress=none")[1])
+        lines = [json.loads(line) for line in self.on_terminal("--progress=json")[1].splitlines()]
+        self.assertEqual(lines[-1]["total"], lines[-1]["done"])
+        for options in (("--progress=xml",), ("--progress=json", "-q")):
+            done = subprocess.run([*self.command, *options], capture_output=True, check=False)
+            self.assertEqual(2, done.returncode, done.stderr)
 
     def test_quiet_says_nothing_anywhere(self):
         self.assertEqual(b"", self.on_terminal("--quiet")[1])

@@ -16,7 +16,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from own_registry import Authority  # noqa: E402
+from own_registry import Authority, Registry  # noqa: E402
 from small_image import base_entries, blob, tar_bytes, write_image  # noqa: E402
 
 SEALROOT = os.environ["SEALROOT"]
@@ -148,6 +148,34 @@ class Cncf(unittest.TestCase):
             done = self.sealroot("digest", "--quiet", name, *options)
             self.assertEqual((1, True), (done.returncode, reason in done.stderr), done.stderr)
 
+    def test_creds_are_for_the_registry_that_was_named(self):
+        secured, trust = f"docker://{self.secured.host}/os/creds:1", ("--cert-dir", self.trust)
+        self.push(f"oci:{self.layout}", secured, *trust, "--creds", f"user:{SECRET}")
+        self.assertEqual(self.expected, self.digest(secured, *trust, "--creds", f"user:{SECRET}"))
+        config = self.folder / "creds.conf"
+        config.write_text(f"""
+            [[registry]]
+            prefix = "creds.example"
+            location = "{self.secured.host}"
+        """)
+        elsewhere = {"CONTAINERS_REGISTRIES_CONF": config}
+        plain = f"docker://{self.plain.host}/os/web:1"
+        for arguments, variables, status, reason in (
+            (("digest", secured, *trust, "--creds", "user:x"), {}, 1, "access denied"),
+            (("digest", secured, *trust, "--creds", "user"), {}, 1, "access denied"),
+            (("digest", secured, *trust, "--creds", f":{SECRET}"), {}, 2, "expected USER[:PASSWORD]"),
+            (("digest", "docker://creds.example/os/creds:1", *trust, "--creds", f"user:{SECRET}"), elsewhere, 1,
+             "access denied without a password"),
+            (("push", secured, f"docker://{self.plain.host}/x:1", *trust, "--tls-verify=false", "--creds",
+              f"user:{SECRET}"), {}, 1, "access denied without a password"),
+            (("diff", secured, plain, "--creds", f"user:{SECRET}"), {}, 2, "for which of the two registries"),
+        ):  # fmt: skip
+            done = self.sealroot(*arguments, **variables)
+            self.assertEqual((status, True), (done.returncode, reason in done.stderr), done.stderr)
+            self.assertNotIn(SECRET, done.stdout + done.stderr)
+        self.push(secured, f"docker://{self.plain.host}/creds:1", *trust, "--tls-verify=false", "--src-creds",
+                  f"user:{SECRET}")  # fmt: skip
+
     def wrong_password(self):
         path = self.folder / "wrong.json"
         path.write_text(json.dumps({"auths": {self.secured.host: {"auth": base64.b64encode(b"user:x").decode()}}}))
@@ -241,6 +269,28 @@ class Cncf(unittest.TestCase):
         other = f"docker://{self.plain.host}/elsewhere@{digest}"
         self.assertEqual(digest, self.push(name, other, "--tls-verify=false")["manifest"])
         self.assertEqual(self.expected, self.digest(other, "--tls-verify=false"))
+
+    def test_push_within_a_registry_mounts_blobs(self):
+        layout = self.folder / "mounted"
+        write_image(layout, [tar_bytes(base_entries()), tar_bytes([("usr/mounted", b"x" * 1000)])])
+        source = f"docker://{self.secured.host}/mount/from:1"
+        self.push(f"oci:{layout}", source, *self.secure_options)
+        target = f"docker://{self.secured.host}/mount/to:1"
+        self.assertEqual(0, self.push(source, target, *self.secure_options)["sent"])
+        asked = self.secured.requests("POST /v2/mount/to/blobs/uploads/")
+        self.assertEqual([True] * 3, ["mount=sha256" in line and '" 201 ' in line for line in asked], asked)
+        self.assertEqual([], self.secured.requests("GET /v2/mount/from/blobs/"))
+        self.assertEqual(self.digest(source, *self.secure_options), self.digest(target, *self.secure_options))
+
+    def test_blobs_that_a_registry_does_not_mount_are_sent(self):
+        layout = self.folder / "unmounted"
+        write_image(layout, [tar_bytes(base_entries()), tar_bytes([("usr/unmounted", b"x" * 1000)])])
+        with Registry(layout).running() as source:  # mounts nothing, answers 404 to uploads
+            done = self.sealroot("push", "--quiet", source.image, f"docker://{source.host}/other:1",
+                                 "--tls-verify=false", "--arch", "amd64")  # fmt: skip
+            asked = [path for command, path, _ in source.log if command == "POST"]
+        self.assertEqual((1, True), (done.returncode, "not found" in done.stderr), done.stderr)
+        self.assertEqual([True, False], ["mount=" in path for path in asked[:1] + asked[-1:]], asked)
 
     def test_push_that_can_not_be(self):
         wrong = f"docker://{self.plain.host}/x@sha256:{'0' * 64}"

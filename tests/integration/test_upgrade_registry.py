@@ -10,7 +10,7 @@ from pathlib import Path
 
 import small_image
 from own_registry import Registry, Reply
-from small_host import Host, Images, sealroot, succeeded
+from small_host import BOOT_FILES, Host, Images, sealroot, sign, succeeded
 
 
 class FromRegistry(unittest.TestCase):
@@ -79,6 +79,24 @@ class FromRegistry(unittest.TestCase):
         self.assertEqual(set(self.layers("3")) - set(self.layers("2")), self.fetched(registry) & set(self.layers("3")))
         succeeded(sealroot("verify", "--repo", self.host.sysroot / "composefs", f"sha512:{self.images.digest('3')}"))
         succeeded(sealroot("fsck", self.host.sysroot / "composefs"))
+
+    def test_first_upgrade_after_install_fetches_only_layers_that_are_new(self):
+        registry = self.serve("2")
+        loader = self.scratch / f"{self.id()}.efi"
+        sign(BOOT_FILES / "systemd-bootx64.efi", self.images.folder / "db.key", loader)
+        disk = self.host.folder / "disk.raw"
+        succeeded(sealroot("install", registry.image, "--quiet", "--tls-verify=false", "--image", disk, "--cert",
+                           self.images.folder / "db.crt", "--boot-loader", loader))  # fmt: skip
+        installed = Host(self.host.folder / "installed")
+        installed.folder.mkdir()
+        installed.install_from_disk(disk)
+        succeeded(sealroot("fsck", installed.sysroot / "composefs"))
+        registry.layout, registry.log = self.images.folder / "3.oci", []
+        record = json.loads(succeeded(installed.run("upgrade", "--json", "--quiet", "--tls-verify=false")))
+        self.assertEqual(("3", True), (record["version"], record["staged"]))
+        self.assertEqual(set(self.layers("3")) - set(self.layers("2")), self.fetched(registry) & set(self.layers("3")))
+        again = json.loads(succeeded(installed.run("gc", "--dry-run", "--json")))
+        self.assertEqual([], again["removed_names"], again)
 
     def test_nothing_is_read_of_an_image_that_is_here(self):
         registry = self.serve("2")

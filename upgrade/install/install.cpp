@@ -132,7 +132,7 @@ class Installation {
     const TreeFiles files(candidate.source.tree, repository_.objects());
     const BootFile loader = find_signed_loader(options_, files, suffix);
     verify_loader(loader, trusted_);
-    repository_.add_image(candidate.image);
+    store_candidate(repository_, candidate);
     InstallResult result{.image = candidate.digest,
                          .image_id = candidate.uki.facts.image_id,
                          .version = candidate.uki.facts.version,
@@ -167,6 +167,7 @@ class Installation {
                            .repository_meta = read_file(repository_.directory(), "meta.json"),
                            .image_ref = deployment_ref(candidate.digest),
                            .state = &state}};
+    add_streams(repository_, spec.root);  // so that the first upgrade fetches no layer that this image has
     spec.root_type = root_type_of(suffix);
     spec.size_bytes = size;
     spec.threads = options_.read.threads;

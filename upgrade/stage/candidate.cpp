@@ -6,6 +6,7 @@
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/verity/verity_hasher.hpp"
+#include "upgrade/collect.hpp"
 #include "upgrade/host/now.hpp"
 
 namespace sealroot {
@@ -58,6 +59,15 @@ DeploymentRecord record_of(const Origin& origin, const Candidate& candidate) {
           .staged_at = now_text(),
           .xattrs = std::string(xattr_rule_name(origin.xattrs)),
           .selinux = std::string(label_mode_name(origin.labels))};
+}
+
+void store_candidate(const Repository& repository, const Candidate& candidate) {
+  repository.add_image(candidate.image);
+  repository.set_image_ref(deployment_ref(candidate.digest), candidate.digest);
+  if (candidate.source.streams && candidate.source.streams->unrecorded.empty()) {
+    add_container_streams(repository, candidate.source, {{"composefs.image.boot.v1", candidate.digest}},
+                          deployment_tag(candidate.digest));
+  }
 }
 
 std::string current_manifest(const Origin& origin, const RegistryOptions& registry) {

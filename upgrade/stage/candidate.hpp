@@ -39,6 +39,9 @@ using StageProgress = std::function<void(const std::string& phase, std::uint64_t
 /// What the host remembers of where a deployment came from.
 DeploymentRecord record_of(const Origin& origin, const Candidate& candidate);
 
+/// Stores and names the image, and the container image where that can be put together again.
+void store_candidate(const Repository& repository, const Candidate& candidate);
+
 /// Digest of the manifest that the source names now, found without reading a layer; empty where that takes longer than
 /// it saves, or there is none.
 std::string current_manifest(const Origin& origin, const RegistryOptions& registry);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "builder/container_streams.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "upgrade/esp/version_order.hpp"
@@ -166,7 +165,8 @@ class Staging {
     EntryName name{entry_base_name(uki.image_id, uki.version, candidate.digest)};
     if (options_.tries != 0) name.tries = EntryTries{options_.tries, 0};
     clean_up(name);
-    add_image(candidate);
+    progress_("storing the image", 0, 0);
+    store_candidate(repository_, candidate);
     make_state_directory(host_.sysroot, candidate.source.tree, repository_.objects(), candidate.digest, uki.config->etc,
                          etc);
     write_record(host_.sysroot, candidate.digest, record_of(origin, candidate));
@@ -185,16 +185,6 @@ class Staging {
     for (const BootEntry& entry : list_boot_entries(host_.esp, trusted_).entries) {
       const bool boots = !entry.defect && entry.uki.signature == SignatureState::trusted;
       if (entry.name.base == name.base && !boots) remove_boot_entry(host_.esp, entry.file_name);
-    }
-  }
-
-  void add_image(const Candidate& candidate) const {
-    progress_("storing the image", 0, 0);
-    repository_.add_image(candidate.image);
-    repository_.set_image_ref(deployment_ref(candidate.digest), candidate.digest);
-    if (candidate.source.streams && candidate.source.streams->unrecorded.empty()) {
-      add_container_streams(repository_, candidate.source, {{"composefs.image.boot.v1", candidate.digest}},
-                            deployment_tag(candidate.digest));
     }
   }
 

@@ -123,6 +123,22 @@ TEST_CASE("image ref names the image from any depth") {
   }
 }
 
+TEST_CASE("streams are named beside the images, and refs name streams") {
+  const Fixture fixture;
+  DiskSpec spec = fixture.spec();
+  spec.root.streams.emplace("oci-manifest-sha256:12", fixture.digests.front());
+  spec.root.stream_refs.emplace("oci/sealroot%2F1", "oci-manifest-sha256:12");
+  const DiskLayout layout = fixture.write("disk", spec);
+  const std::string disk = fixture.path("disk");
+  const std::string name = debugfs(disk, layout, "cat /composefs/streams/oci-manifest-sha256:12");
+  CHECK(name.find("../objects/" + object_path(fixture.digests.front())) != std::string::npos);
+  const std::string ref = debugfs(disk, layout, "stat /composefs/streams/refs/oci/sealroot%2F1");
+  CHECK(ref.find("../../oci-manifest-sha256:12") != std::string::npos);
+  spec.root.stream_refs.emplace("..", "oci-manifest-sha256:12");
+  CHECK_THROWS_WITH(write_disk(spec, open_at(fixture.scratch.directory(), "disk", O_RDWR)),
+                    has_text("stream ref '..'"));
+}
+
 TEST_CASE("state files keep owner, mode, xattrs, time, links and devices and are not sealed") {
   const Fixture fixture;
   Tree state;

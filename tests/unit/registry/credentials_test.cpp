@@ -17,6 +17,15 @@ std::string user_for(std::string_view auths, const std::string& reference) {
 
 }  // namespace
 
+TEST_CASE("credentials on the command line are skopeo's") {
+  CHECK(parse_credentials("user:pass:word").user == "user");
+  CHECK(parse_credentials("user:pass:word").password == "pass:word");
+  CHECK(parse_credentials("user").password.empty());
+  for (const char* text : {"", ":", ":password"}) {
+    CHECK_THROWS_WITH(parse_credentials(text), has_text("expected USER[:PASSWORD]"));
+  }
+}
+
 TEST_CASE("the entry of the longest name decides") {
   constexpr std::string_view auths =  // host:x, team:x, web:x
       R"("h.x":{"auth":"aG9zdDp4"},"h.x/team":{"auth":"dGVhbTp4"},"h.x/team/web":{"auth":"d2ViOng="})";
