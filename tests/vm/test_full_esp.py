@@ -75,8 +75,15 @@ class FullEsp(BootTest):
         self.assertEqual({False, True}, set(outcomes))
         print(f"{len(outcomes)} sizes of the ESP, {sum(outcomes)} of them with room", flush=True)
 
-    def try_size(self, size):
-        """Whether the new entry is there on an ESP of `size` KiB."""
+    def test_P2_what_a_power_cut_left_of_an_entry_does_not_take_its_room(self):
+        one = self.images.uki_size("2")
+        begun = Path(self.folder, "begun")
+        begun.write_bytes(bytes(512) + b"x" * (one - 512))
+        for name in (f"web_2_{self.images.digest('2')[:16]}+3-0.efi", "web_5_0123456789abcdef+3-0.efi"):
+            self.assertTrue(self.try_size(2 * one // 1024 + 60, {f"EFI/Linux/{name}": begun}))
+
+    def try_size(self, size, left=()):
+        """Whether the new entry is there on an ESP of `size` KiB. The files `left` there must be gone then."""
         with self.subTest(KiB=size), tempfile.TemporaryDirectory(dir=self.folder) as scratch:
             esp, script = Path(scratch, "esp"), Path(scratch, "script")
             with esp.open("wb") as file:
@@ -84,6 +91,8 @@ class FullEsp(BootTest):
             run("mkfs.fat", "-n", "ESP", esp)
             run("mcopy", "-s", "-i", esp, *self.host.esp.iterdir(), "::/")
             before = files_on(esp)
+            for path in left:
+                run("mcopy", "-i", esp, left[path], f"::/{path}")
             script.write_text(SCRIPT.format(host=self.host.folder, source=self.source, sealroot=os.environ["SEALROOT"]))
             script.chmod(0o755)
             machine = on_this_system(self.linux, scratch, script, esp, keeps_disk=True)

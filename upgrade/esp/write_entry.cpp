@@ -169,6 +169,18 @@ std::uint64_t free_space(const Fd& esp) {
   return std::uint64_t{space.f_bavail} * space.f_frsize;
 }
 
+std::uint64_t space_taken(const Fd& esp, const std::vector<std::string>& file_names) {
+  constexpr std::uint64_t stat_block = 512;
+  std::uint64_t bytes = 0;
+  for (const std::string& name : file_names) {
+    struct stat info {};
+    const std::string path = std::string(entry_folder) + "/" + name;
+    if (::fstatat(esp.get(), path.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) continue;  // gone meanwhile
+    bytes += static_cast<std::uint64_t>(info.st_blocks) * stat_block;
+  }
+  return bytes;
+}
+
 std::string write_boot_entry(const Fd& esp, const EntryName& name, ByteView content) {
   const std::string file_name = entry_file_name(name);
   return during("writing boot entry " + quoted(file_name), [&] {

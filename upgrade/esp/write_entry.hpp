@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "store/core/bytes.hpp"
 #include "store/core/fd.hpp"
@@ -22,6 +23,9 @@ namespace sealroot {
 /// Bytes that a new entry of this size takes on the ESP, folders and rounding to clusters included.
 std::uint64_t space_for_entry(const Fd& esp, std::uint64_t size_bytes);
 std::uint64_t free_space(const Fd& esp);
+
+/// Bytes that are free when these files in EFI/Linux are gone.
+std::uint64_t space_taken(const Fd& esp, const std::vector<std::string>& file_names);
 
 /// Writes a UKI as boot entry; it appears complete and durable, or not at all.
 ///   throws   Error{os}: no room (said before anything is written), or a write that failed; Error{untrusted}: what was

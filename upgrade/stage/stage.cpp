@@ -133,7 +133,7 @@ class Staging {
   /// Before anything is written: whether the entry will fit, and which deployments must go for that.
   void plan_room(const Candidate& candidate, StageResult& result) const {
     const std::uint64_t needed = space_for_entry(host_.esp, candidate.uki.file.size());
-    std::uint64_t free = free_space(host_.esp);
+    std::uint64_t free = free_space(host_.esp) + space_taken(host_.esp, deployments_.leftovers);
     std::vector<Deployment> removable = removable_deployments(deployments_, 1, candidate.digest);
     while (free < needed && !removable.empty()) {  // those that stand last in the menu first
       for (const BootEntry& entry : removable.back().entries) free += entry.size_bytes;
