@@ -24,7 +24,8 @@ SCHEDULES = 10000 if EXHAUSTIVE else 30
 RACE_SECONDS = 600 if EXHAUSTIVE else 12
 DEADLOCK_SECONDS = 120
 BUSY = 75
-BUSY_LINE = r"\Asealroot: [^\n]*(another sealroot changes this host|another program is at work|somebody else changes)[^\n]*\n\Z"
+BUSY_REASONS = "another sealroot changes this host|another program is at work|somebody else changes"
+BUSY_LINE = rf"\Asealroot: [^\n]*({BUSY_REASONS})[^\n]*\n\Z"
 RENAME_EXCHANGE = 2
 AT_FDCWD = -100
 
@@ -136,8 +137,8 @@ class Schedules(unittest.TestCase):
 
 
 def swap_until(stop, pairs, seed, count):
-    """Exchanges folders with symlinks and back until `stop` is set: as fast as it can be, and now and then slower, so that
-    commands meet a symlink or get on to the next folder."""
+    """Exchanges folders with symlinks and back until `stop` is set: as fast as it can be, and now and then slower, so
+    that commands meet a symlink or get on to the next folder."""
     choice, libc = random.Random(seed), ctypes.CDLL(None, use_errno=True)
     names = [(str(place).encode(), str(link).encode()) for place, link in pairs]
     share = choice.choice((0.05, 0.2, 0.5))  # of the time that a slow exchange shows the symlink
@@ -215,8 +216,7 @@ class Symlinks(unittest.TestCase):
             changed = {path for path, _ in before.items() ^ snapshot(self.outside).items()}
             self.assertEqual(set(), changed, f"round {rounds}")
         print(f"{rounds} rounds, folders exchanged with symlinks and back {swaps} times; "
-              f"of the commands {self.outcomes[0]} succeeded all the same, {self.outcomes.total() - self.outcomes[0]} did not",
-              flush=True)  # fmt: skip
+              f"{self.outcomes[0]} of {self.outcomes.total()} commands succeeded all the same", flush=True)  # fmt: skip
         with self.subTest("and when it is over, all works again"):
             host.run("switch", "--quiet", "--retry", self.images.sealed("4"))
             succeeded(sealroot("fsck", host.sysroot / "composefs"))

@@ -37,12 +37,13 @@ class Step:
     ends: str  # bootable when it has ended, what boots next first
 
 
-# FAT writes two sectors for a new name, in any order: the entry that is just renamed may be gone after a power cut.
+# A rename on FAT, which only systemd-bless-boot does here, may lose the entry when the power is cut.
 STEPS = (
     Step("switch-2", "sealroot switch --quiet oci:/sources/2 $host", booted="1", required="1", allowed="12", ends="21"),
     Step("bless-2", "bless {2}", booted="2", required="1", allowed="12", ends="21"),
-    Step("switch-3", "sealroot switch --quiet oci:/sources/3 $host", booted="2", required="2", allowed="123", ends="32"),
-    Step("rollback", "sealroot rollback 2 $host", booted="2", required="2", allowed="23", ends="23"),
+    Step("switch-3", "sealroot switch --quiet oci:/sources/3 $host", booted="2", required="2", allowed="123",
+         ends="32"),  # fmt: skip
+    Step("rollback", "sealroot rollback 2 $host", booted="2", required="23", allowed="23", ends="23"),
     Step("gc", "sealroot gc $host", booted="2", required="23", allowed="23", ends="23"),
     Step("end", "true", booted="2", required="23", allowed="23", ends="23"),
 )

@@ -86,7 +86,7 @@ class PowerCut(CutTest):
             self.assertEqual([], disk.check_repository(Path(scratch)))
 
     def check_bootable(self, disk, step):
-        """What must be whole is, and whatever is called a program and not whole is nothing that firmware would start."""
+        """What must be whole is, and what is called a program and is not whole is nothing that firmware starts."""
         whole, findings = disk.prove()
         self.assertEqual([], findings)
         self.assertLessEqual(set(step.required), whole)
@@ -119,7 +119,8 @@ class PowerCut(CutTest):
                 self.subTest(step=self.host.step_at(position).name, position=position, cut=cut.name),
                 tempfile.TemporaryDirectory(dir=self.folder) as scratch,
             ):
-                self.check_rerun(self.host.step_at(cut.position), self.host.disk_after(cut, Path(scratch)), Path(scratch))
+                folder = Path(scratch)
+                self.check_rerun(self.host.step_at(cut.position), self.host.disk_after(cut, folder), folder)
 
     def check_rerun(self, step, disk, scratch):
         (scratch / "cmdline").write_text(self.host.signed.replace("DIGEST", self.host.images.digest(step.booted)))

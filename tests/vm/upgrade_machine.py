@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-"""A small machine that runs `sealroot switch` and its kin on the partitions of an installed disk, each write of which is
-logged: the distribution's kernel with its drivers, busybox, this very build of sealroot, no firmware, no systemd."""
+"""A small machine that runs `sealroot switch` and its kin on the partitions of an installed disk, each write of which
+is logged: the distribution's kernel with its drivers, busybox, this very build of sealroot, no firmware, no systemd."""
 
 import dataclasses
 import lzma
