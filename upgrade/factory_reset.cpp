@@ -15,6 +15,7 @@
 #include "store/repository.hpp"
 #include "store/temporary_name.hpp"
 #include "upgrade/host/records.hpp"
+#include "upgrade/host/running.hpp"
 #include "upgrade/stage/state_directory.hpp"
 #include "upgrade/stage/write_tree.hpp"
 
@@ -26,15 +27,6 @@ constexpr const char* reset_folder = "state/sealroot/reset";
 constexpr const char* var_parent = "state/os/default";
 constexpr const char* not_running = "offline";
 constexpr std::size_t boot_id_length = 36;
-
-/// Also where somebody names the partition of this very system with --sysroot.
-bool is_running(const Host& host) {
-  if (host.command_line) return true;
-  struct stat own {
-  }, named{};
-  return ::stat("/sysroot/composefs", &own) == 0 && ::fstatat(host.sysroot.get(), repository_folder, &named, 0) == 0 &&
-         own.st_dev == named.st_dev && own.st_ino == named.st_ino;
-}
 
 /// By which replaced state is known that may be in use: another boot has none of it mounted.
 std::string boot_name(const Host& host) {
