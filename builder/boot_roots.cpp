@@ -92,6 +92,7 @@ class EspReader {
   /// A UKI with several profiles has a command line for each of them.
   void read_uki(const Fd& file) {
     const Bytes bytes = read_all(file, max_uki_size);
+    if (has_no_beginning(bytes)) return;
     const PeFile pe = PeFile::parse(bytes);
     for (const pe::SectionHeader& section : pe.sections()) {
       if (section.name() != ".cmdline") continue;
@@ -124,6 +125,12 @@ class EspReader {
 };
 
 }  // namespace
+
+bool has_no_beginning(ByteView content) {
+  constexpr std::size_t sector_bytes = 512;
+  return std::ranges::all_of(content.first(std::min(content.size(), sector_bytes)),
+                             [](std::uint8_t byte) { return byte == 0; });
+}
 
 void read_boot_lines(std::string_view text,
                      const std::function<void(std::string_view key, std::string_view value)>& visit) {

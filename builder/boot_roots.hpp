@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/core/bytes.hpp"
 #include "store/core/digest.hpp"
 #include "store/core/fd.hpp"
 
@@ -16,6 +17,10 @@ namespace sealroot {
 ///   throws   Error naming the file: a UKI that can't be read, a digest that is none, a UKI that an entry names and
 ///            that is missing; Error{missing} if there is neither folder, which then is no ESP
 std::vector<Digest> digests_on_esp(const Fd& esp);
+
+/// Whether the content of a program has no beginning: it is empty, or its first 512 bytes are zeros. Whoever writes a
+/// boot entry where a power cut must do no harm writes its first sector last; until then nothing can start it.
+bool has_no_beginning(ByteView content);
 
 /// The digests that name the folders of `state/deploy`, in order. Error{malformed} for a folder with another name.
 std::vector<Digest> digests_of_deployments(const Fd& deploy);

@@ -73,6 +73,7 @@ NormalisedSource read_tree(const BuildOptions& options, const Repository& reposi
                           .architecture = options.architecture,
                           .xattrs = options.xattrs,
                           .labels = options.labels,
+                          .deny = options.deny,
                           .threads = options.threads,
                           .max_entries = options.max_entries,
                           .record_layer = options.streams ? layers_missing_in(repository) : nullptr,

@@ -13,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "builder/image/privileged.hpp"
 #include "builder/labels/label_tree.hpp"
 #include "builder/layer/limits.hpp"
 #include "builder/registry/options.hpp"
@@ -41,6 +42,7 @@ struct BuildOptions {
   std::vector<std::string> pcr_banks;  // empty: the profile's, or all
   XattrRule xattrs = XattrRule::allowlist_only;
   LabelMode labels = LabelMode::automatic;
+  DenyRules deny{};
   std::string etc = "overlay";  // what the pivot does with /etc, /var and a failed boot: sealed_config.hpp
   std::string var = "bind";
   std::string on_failure = "reboot";

@@ -42,6 +42,7 @@ NormalisedSource read_normalised(const TreeOptions& options, const ObjectStore* 
   if (architecture.empty()) architecture = options.architecture;  // a tar or directory does not say
   if (architecture.empty()) architecture = host_architecture();
   normalise_tree(result.tree, options.xattrs);
+  check_denied(result.tree, options.deny);
   const ContentReader from_store = [store](const RegularFile& file) { return store->read(*file.digest); };
   return {std::move(result), store != nullptr ? from_store : read_kept_files(ingest)};
 }

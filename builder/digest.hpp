@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "builder/image/privileged.hpp"
 #include "builder/labels/label_tree.hpp"
 #include "builder/source/source.hpp"
 #include "builder/tree/normalise.hpp"
@@ -25,7 +26,8 @@ struct TreeOptions {
   std::string architecture;  // OCI name; empty: this host's
   XattrRule xattrs = XattrRule::allowlist_only;
   LabelMode labels = LabelMode::automatic;  // of the boot form
-  unsigned threads = 0;                     // 0: one a CPU
+  DenyRules deny{};
+  unsigned threads = 0;  // 0: one a CPU
   std::uint64_t max_entries = max_entry_count;
   std::function<bool(const BlobDigest&)> record_layer{};  // see SourceOptions
   bool input_digests = true;                              // see SourceOptions
@@ -43,6 +45,7 @@ struct NormalisedSource : SourceResult {  // the architecture in its config is n
 };
 
 /// Reads `options.source` and normalises its tree; file contents become objects of `store`, unless that is null.
+///   throws   Error; {untrusted}: the tree has what `options.deny` denies
 NormalisedSource read_normalised(const TreeOptions& options, const ObjectStore* store, const ReadProgress& progress);
 
 /// The form that boots: /boot and /sysroot emptied, then labels.

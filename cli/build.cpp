@@ -39,6 +39,7 @@ void add_input_options(CLI::App& command, BuildArguments& arguments) {
       ->capture_default_str();
   command.add_option("--arch", options.architecture, "platform of an OCI index (default: this\nhost's)");
   add_tree_options(command, arguments.tree_rules);
+  add_deny_options(command, options.deny);
   command.add_option("--threads", options.threads, "worker threads (default: one a CPU)");
   command.add_option("--max-entries", options.max_entries, "most files a source may have (default: a\nmillion)");
 }

@@ -83,6 +83,7 @@ void add_digest_command(CLI::App& app) {
                         "that build seals");
   command->add_option("--arch", tree.architecture, "platform of an OCI index (default: this\nhost's)");
   add_tree_options(*command, arguments->tree_rules)->excludes(plain);
+  add_deny_options(*command, tree.deny);
   command->add_option("--threads", tree.threads, "worker threads (default: one a CPU)");
   command->add_option("--max-entries", tree.max_entries, "most files a source may have (default: a\nmillion)");
   command->add_flag("--json", arguments->json, "print a record");

@@ -5,6 +5,11 @@
 
 namespace sealroot {
 
+void add_deny_options(CLI::App& command, DenyRules& rules) {
+  command.add_flag("--deny-setuid", rules.setuid, "refuse a source with setuid or setgid files\nor file capabilities");
+  command.add_flag("--deny-devices", rules.devices, "refuse a source with device nodes");
+}
+
 CLI::Option* add_tree_options(CLI::App& command, TreeRules& rules) {
   command
       .add_option("--xattrs", rules.xattrs, "allowlist-only: keep security.capability;\nkeep-user-xattrs: and user.*")

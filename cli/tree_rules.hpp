@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "builder/image/privileged.hpp"
+
 namespace CLI {
 class App;
 class Option;
@@ -16,6 +18,9 @@ struct TreeRules {
   std::string xattrs = "allowlist-only";
   std::string selinux = "auto";
 };
+
+/// Adds --deny-setuid and --deny-devices.
+void add_deny_options(CLI::App& command, DenyRules& rules);
 
 /// Returns --selinux, which has a meaning for the form that boots only. `rules` must outlive the command.
 CLI::Option* add_tree_options(CLI::App& command, TreeRules& rules);

@@ -3,6 +3,10 @@
 
 #include <fcntl.h>
 
+#include <array>
+#include <cerrno>
+#include <cstdint>
+
 #include "initrd-pivot/mount_api.hpp"
 #include "initrd-pivot/state.hpp"
 
@@ -69,6 +73,17 @@ int compose_new_root(Boot& boot, const Plan& plan) {
   if (placed < 0) boot.fail(Code::state, {"image: /sysroot"}, placed);
   mount_state(boot, plan, new_root, copy);
   return new_root;
+}
+
+void check_first_program(Boot& boot, int new_root, std::string_view init) {
+  boot.facts.stage = Stage::start;
+  const Path path{init};
+  const long fd = boot.kernel.open(new_root, path.c_str(), O_RDONLY | O_NONBLOCK, PathRule::inside);
+  if (fd == -ENOENT) return;
+  std::array<std::uint8_t, 1> first{};
+  const long result = fd < 0 ? fd : boot.kernel.read(static_cast<int>(fd), first, 0);
+  if (result < 0) boot.fail(Code::overlay, {"init ", init}, result);
+  boot.kernel.close(static_cast<int>(fd));
 }
 
 void report_new_root(Boot& boot, const Plan& plan) {

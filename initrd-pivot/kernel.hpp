@@ -40,6 +40,7 @@ inline constexpr unsigned long mount_no_programs = 8;
 enum class PathRule {
   trusted,  // written by us or by the kernel: resolved as usual
   beneath,  // on the disk: openat2 with BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV
+  inside,   // of the new root, as its own programs see it: openat2 with IN_ROOT | NO_MAGICLINKS
 };
 
 class Kernel {

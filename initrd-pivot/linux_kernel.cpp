@@ -38,6 +38,8 @@ long LinuxKernel::open(int directory, const char* path, int flags, PathRule rule
   how.flags = static_cast<unsigned>(flags) | O_CLOEXEC;
   if (rule == PathRule::beneath) {
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  } else if (rule == PathRule::inside) {
+    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   }
   return system_call(SYS_openat2, directory, path, &how, sizeof(how));
 }

@@ -170,7 +170,7 @@ void run_as_command(Kernel& kernel, const char* const* arguments) {
   check_command_line(boot, config, options.command_line != nullptr ? options.command_line : "/proc/cmdline");
   const Plan plan = make_plan(config);
   if (options.dry_run) print_and_exit(kernel, describe_plan(plan, boot.sysroot).view());
-  compose_new_root(boot, plan);
+  check_first_program(boot, compose_new_root(boot, plan), config.init);
   report_new_root(boot, plan);
   for (;;) kernel.exit(0);
 }

@@ -7,24 +7,6 @@
 
 namespace sealroot {
 
-namespace {
-
-class ViewStream final : public ByteStream {
- public:
-  explicit ViewStream(ByteView bytes) : left_(bytes) {}
-  std::size_t read(std::span<std::uint8_t> out) override {
-    const std::size_t count = std::min(out.size(), left_.size());
-    std::copy_n(left_.begin(), count, out.begin());
-    left_ = left_.subspan(count);
-    return count;
-  }
-
- private:
-  ByteView left_;
-};
-
-}  // namespace
-
 void copy_blobs(const BlobSource& source, const Manifest& manifest, BlobTarget& target, const CopyProgress& progress) {
   std::vector<Descriptor> missing;
   std::uint64_t total = 0;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t sector_bytes = 512;
 constexpr std::uint64_t mebibyte = 1U << 20;
+constexpr std::uint64_t most_sectors_per_cluster = 8;
 
 /// FAT32 is FAT32 by having 65525 clusters and more; with both file allocation tables this many sectors hold them.
 constexpr std::uint64_t fat32_sectors_per_cluster_sector = 67584;
@@ -28,7 +29,7 @@ constexpr std::int64_t first_fat_time = 315532800;
 constexpr std::int64_t last_fat_time = 4354819198;
 
 std::uint64_t sectors_per_cluster(std::uint64_t size_bytes) {
-  std::uint64_t sectors = 8;
+  std::uint64_t sectors = most_sectors_per_cluster;
   while (sectors > 1 && size_bytes / sector_bytes < sectors * fat32_sectors_per_cluster_sector) sectors /= 2;
   return sectors;
 }
@@ -79,7 +80,7 @@ std::vector<std::string> directories(const std::vector<EspFile>& files) {
 
 /// Bytes of a partition that just holds the files, in clusters of the largest size we use.
 std::uint64_t needed_bytes(const std::vector<EspFile>& files) {
-  constexpr std::uint64_t cluster = 8 * sector_bytes;
+  constexpr std::uint64_t cluster = most_sectors_per_cluster * sector_bytes;
   std::uint64_t bytes = 0;
   for (const EspFile& file : files) bytes += round_up(std::uint64_t{file.content.size()}, cluster) + 2 * cluster;
   bytes += bytes / 60 + mebibyte / 2;  // file allocation tables: 2 * 4 bytes a cluster of 512 bytes or more
@@ -102,6 +103,19 @@ void format(const Fd& disk, std::uint64_t offset_bytes, std::uint64_t size_bytes
       {"--invariant", "-F", "32", "-S", "512", "-s", std::to_string(sectors_per_cluster(size_bytes)), "-i", volume_id,
        "-n", "ESP", "-h", first_sector, "--offset", first_sector, inherited_path(0), std::to_string(size_bytes / 1024)},
       {"LC_ALL=C", "TZ=UTC"}, {disk});
+}
+
+/// Makes EFI/Linux as large as one cluster of the largest size is, room for more boot entries than fit onto an ESP. A
+/// directory that has to grow when an entry is added is written in two places at once: a power cut between them leaves
+/// one whose clusters lead nowhere, and to firmware that is an empty one.
+void make_room_for_entries(const std::string& image, const Fd& disk, const std::vector<std::string>& environment) {
+  constexpr std::size_t name_count = 7;  // each of 200 characters takes 17 places of 32 bytes
+  std::vector<std::string> arguments{"-i", image};
+  for (std::size_t i = 0; i < name_count; ++i) {
+    arguments.push_back("::/EFI/Linux/" + std::string(199, 'x') + std::to_string(i));
+  }
+  run_program({"mmd", "mtools"}, arguments, environment, {disk});
+  run_program({"mrd", "mtools"}, arguments, environment, {disk});
 }
 
 }  // namespace
@@ -137,6 +151,9 @@ void write_esp(const std::vector<EspFile>& files, const Fd& disk, std::uint64_t 
                                              "SOURCE_DATE_EPOCH=" + std::to_string(fat_time)};
   for (const std::string& directory : directories(ordered)) {
     run_program({"mmd", "mtools"}, {"-i", image, "::/" + directory}, environment, {disk});
+    if (directory == "EFI/Linux" && sectors_per_cluster(size_bytes) < most_sectors_per_cluster) {
+      make_room_for_entries(image, disk, environment);
+    }
   }
   for (const EspFile& file : ordered) {
     const Fd content = in_memory(file.content);

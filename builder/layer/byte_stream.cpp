@@ -35,6 +35,13 @@ std::size_t FileStream::read(std::span<std::uint8_t> out) {
   }
 }
 
+std::size_t ViewStream::read(std::span<std::uint8_t> out) {
+  const std::size_t count = std::min(out.size(), left_.size());
+  std::copy_n(left_.begin(), count, out.begin());
+  left_ = left_.subspan(count);
+  return count;
+}
+
 std::size_t TapStream::read(std::span<std::uint8_t> out) {
   const std::size_t got = source_.read(out);
   sink_(ByteView(out).first(got));

@@ -58,6 +58,16 @@ class FileStream final : public ByteStream {
   std::uint64_t left_ = 0;
 };
 
+/// Bytes in memory, which must outlive the stream.
+class ViewStream final : public ByteStream {
+ public:
+  explicit ViewStream(ByteView bytes) : left_(bytes) {}
+  std::size_t read(std::span<std::uint8_t> out) override;
+
+ private:
+  ByteView left_;
+};
+
 /// Hands through what `source` gives and tells `sink` each piece, the end as an empty one.
 class TapStream final : public ByteStream {
  public:

@@ -2,7 +2,6 @@
 #include "builder/layer/read_ahead.hpp"
 
 #include <algorithm>
-#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -12,16 +11,11 @@
 
 namespace sealroot {
 
-namespace {
-constexpr std::size_t chunk_size = 1U << 18;  // a quarter MiB stays in the second-level cache between the stages
-// 6 MiB: with a third of it the inflating thread waits for the others every now and then, a sixth of the time in all.
-constexpr std::size_t chunk_count = 24;
-}  // namespace
-
 class ReadAhead::Ring {
  public:
-  Ring(ByteStream& source, std::optional<Algorithm> hash) : source_(source) {
-    for (Chunk& chunk : chunks_) chunk.bytes.resize(chunk_size);
+  Ring(ByteStream& source, std::optional<Algorithm> hash, std::size_t chunk_count)
+      : source_(source), chunks_(chunk_count) {
+    for (Chunk& chunk : chunks_) chunk.bytes.resize(chunk_bytes);
     if (hash) {
       hasher_.emplace(*hash);
       hashing_ = std::thread([this] { hash_all(); });
@@ -70,11 +64,11 @@ class ReadAhead::Ring {
     ByteView view() const { return ByteView(bytes).first(size); }
   };
 
-  Chunk& chunk(std::uint64_t number) { return chunks_[number % chunk_count]; }
+  Chunk& chunk(std::uint64_t number) { return chunks_[number % chunks_.size()]; }
 
   bool wait_for_room() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return stopped_ || filled_ - std::min(consumed_, hashed_) < chunk_count; });
+    changed_.wait(lock, [&] { return stopped_ || filled_ - std::min(consumed_, hashed_) < chunks_.size(); });
     return !stopped_;
   }
 
@@ -85,7 +79,7 @@ class ReadAhead::Ring {
         Chunk& target = chunk(filled_);  // only this thread writes filled_
         target.size = 0;
         // Byte by byte progress is kept when the source throws midway: what came before is still handed over.
-        while (target.size < chunk_size) {
+        while (target.size < chunk_bytes) {
           std::size_t got = 0;
           try {
             got = source_.read(std::span(target.bytes).subspan(target.size));
@@ -95,7 +89,7 @@ class ReadAhead::Ring {
           if (got == 0) break;
           target.size += got;
         }
-        const bool last = target.size < chunk_size;
+        const bool last = target.size < chunk_bytes;
         if (target.size > 0) publish();
         if (last) break;
       }
@@ -132,7 +126,7 @@ class ReadAhead::Ring {
   }
 
   ByteStream& source_;
-  std::array<Chunk, chunk_count> chunks_;
+  std::vector<Chunk> chunks_;
   std::optional<BlobHasher> hasher_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -148,7 +142,8 @@ class ReadAhead::Ring {
   std::thread filling_;
 };
 
-ReadAhead::ReadAhead(ByteStream& source, std::optional<Algorithm> hash) : ring_(std::make_unique<Ring>(source, hash)) {}
+ReadAhead::ReadAhead(ByteStream& source, std::optional<Algorithm> hash, std::size_t chunk_count)
+    : ring_(std::make_unique<Ring>(source, hash, chunk_count)) {}
 
 ReadAhead::~ReadAhead() = default;
 

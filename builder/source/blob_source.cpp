@@ -3,24 +3,13 @@
 
 #include <sys/stat.h>
 
-#include <array>
-#include <cstdint>
-#include <cstdlib>
-#include <map>
-
-#include "builder/layer/decompress.hpp"
-#include "builder/layer/entry_path.hpp"
 #include "builder/layer/limits.hpp"
-#include "builder/layer/read_ahead.hpp"
-#include "builder/layer/tar_reader.hpp"
-#include "builder/tree/during_entry.hpp"
+#include "builder/source/archive_files.hpp"
 #include "store/core/error.hpp"
 
 namespace sealroot {
 
 namespace {
-
-Error missing(const std::string& path) { return {Fault::missing, quoted(path) + " is missing"}; }
 
 class LayoutDirectory final : public Layout {
  public:
@@ -28,7 +17,7 @@ class LayoutDirectory final : public Layout {
 
   std::unique_ptr<ByteStream> open_file(const std::string& path) const override {
     std::optional<Fd> file = try_open_beneath(directory_, path, O_RDONLY | O_NONBLOCK);
-    if (!file) throw missing(path);
+    if (!file) throw Error(Fault::missing, quoted(path) + " is missing");
     struct stat info {};
     if (::fstat(file->get(), &info) < 0) throw os_error("reading " + quoted(path));
     if (!S_ISREG(info.st_mode)) throw Error(Fault::malformed, quoted(path) + " is not a regular file");
@@ -39,63 +28,15 @@ class LayoutDirectory final : public Layout {
   Fd directory_;
 };
 
-struct Range {
-  std::uint64_t offset = 0;
-  std::uint64_t size = 0;
-};
-
 class LayoutArchive final : public Layout {
  public:
-  explicit LayoutArchive(Fd file) : file_(std::move(file)) { index(); }
+  explicit LayoutArchive(const std::string& path) : files_(ArchiveFiles::open(path, ArchiveFiles::Links::refuse)) {}
 
-  std::unique_ptr<ByteStream> open_file(const std::string& path) const override {
-    const auto found = files_.find(path);
-    if (found == files_.end()) throw missing(path);
-    return std::make_unique<FileStream>(file_, found->second.offset, found->second.size);
-  }
+  std::unique_ptr<ByteStream> open_file(const std::string& path) const override { return files_.open_file(path); }
 
  private:
-  void index() {
-    FileStream whole(file_, 0, UINT64_MAX);
-    ReadAhead stream(whole);
-    TarReader tar(stream);
-    std::uint64_t count = 0;
-    while (const TarEntry* const entry = tar.next()) {
-      during_entry(entry->path, entry->offset, [&] {
-        if (++count > max_entry_count) throw Error(Fault::malformed, "too many entries");
-        if (entry->type == TarEntry::Type::directory) return;
-        if (entry->type != TarEntry::Type::file || entry->data_offset == 0) {
-          throw Error(Fault::malformed, "an OCI archive holds only plain files and directories");
-        }
-        const bool is_new = files_.emplace(normalise_path(entry->path), Range{entry->data_offset, entry->size}).second;
-        if (!is_new) throw Error(Fault::malformed, "is there twice");
-      });
-    }
-  }
-
-  Fd file_;
-  std::map<std::string, Range> files_;
+  ArchiveFiles files_;
 };
-
-Fd temporary_file() {
-  const char* const configured = std::getenv("TMPDIR");
-  const std::string folder = configured == nullptr || *configured == '\0' ? "/var/tmp" : configured;
-  Fd file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!file) throw os_error("creating a temporary file in " + quoted(folder));
-  return file;
-}
-
-Fd spooled(ByteStream& source) {
-  Fd target = temporary_file();
-  std::vector<std::uint8_t> buffer(1U << 20);
-  std::uint64_t size = 0;
-  while (const std::size_t got = source.read(buffer)) {
-    size += got;
-    if (size > max_total_size) throw Error(Fault::malformed, "holds more than 256 GiB");
-    write_all(target, ByteView(buffer).first(got));
-  }
-  return target;
-}
 
 Bytes read_limited(ByteStream& stream) {
   Bytes data(static_cast<std::size_t>(max_json_size) + 1);
@@ -114,20 +55,7 @@ std::unique_ptr<Layout> open_layout_directory(Fd directory) {
   return std::make_unique<LayoutDirectory>(std::move(directory));
 }
 
-std::unique_ptr<Layout> open_layout_archive(const std::string& path) {
-  Fd file = open_at(working_directory(), path, O_RDONLY);
-  return during("reading " + quoted(path), [&]() -> std::unique_ptr<Layout> {
-    struct stat info {};
-    if (::fstat(file.get(), &info) < 0) throw os_error("reading");
-    if (!S_ISREG(info.st_mode)) throw Error(Fault::malformed, "not a regular file");
-    std::array<std::uint8_t, 6> start{};
-    FileStream beginning(file, 0, start.size());
-    const Compression compression = detect_compression(ByteView(start).first(read_full(beginning, start)));
-    if (compression == Compression::none) return std::make_unique<LayoutArchive>(std::move(file));
-    FileStream whole(std::move(file));
-    return std::make_unique<LayoutArchive>(spooled(*decompress(whole, compression)));
-  });
-}
+std::unique_ptr<Layout> open_layout_archive(const std::string& path) { return std::make_unique<LayoutArchive>(path); }
 
 std::string blob_path(const BlobDigest& digest) {
   // parse_blob_digest() has let only hex digits through, so this path stays below blobs/.

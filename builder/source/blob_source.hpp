@@ -34,8 +34,7 @@ class Layout : public BlobSource {
 std::unique_ptr<Layout> open_layout_directory(const std::string& path);
 std::unique_ptr<Layout> open_layout_directory(Fd directory);
 
-/// A tar of a layout, compressed or not, its files in any order. A compressed one is unpacked to an
-/// unnamed temporary file below $TMPDIR, else /var/tmp.
+/// A tar of a layout: see ArchiveFiles.
 std::unique_ptr<Layout> open_layout_archive(const std::string& path);
 
 /// Where a blob stands in a layout.

@@ -8,6 +8,7 @@
 
 #include "builder/layer/file_chunks.hpp"
 #include "builder/source/directory.hpp"
+#include "builder/source/docker_archive.hpp"
 #include "builder/source/layer_input.hpp"
 #include "builder/source/oci_image.hpp"
 #include "builder/source/registry_source.hpp"
@@ -23,15 +24,17 @@ struct TransportName {
   Transport transport;
   bool has_tag;
 };
-constexpr std::array<TransportName, 5> transports{{
+constexpr std::array<TransportName, 6> transports{{
     {"docker", Transport::registry, false},
     {"oci", Transport::oci_layout, true},
     {"oci-archive", Transport::oci_archive, true},
+    {"docker-archive", Transport::docker_archive, true},
     {"tar", Transport::tar, false},
     {"dir", Transport::directory, false},
 }};
 constexpr const char* usage_text =
-    "known are docker://HOST/NAME[:TAG], oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE, tar:- and dir:DIR";
+    "known are docker://HOST/NAME[:TAG], oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], tar:FILE, "
+    "tar:- and dir:DIR";
 
 /// A few bytes that were read to see what the file is, in front of the rest of it.
 class RewoundStream final : public ByteStream {
@@ -165,12 +168,11 @@ SourceName parse_source(std::string_view source) {
   throw Error(Fault::usage, "source " + quoted(source) + ": unknown transport; " + usage_text);
 }
 
-bool is_container(Transport transport) {
-  return transport == Transport::registry || transport == Transport::oci_layout || transport == Transport::oci_archive;
-}
+bool is_container(Transport transport) { return transport != Transport::tar && transport != Transport::directory; }
 
 OpenContainer open_container(const SourceName& name, const RegistryOptions& registry) {
   if (name.transport == Transport::registry) return open_registry_image(name.path, registry);
+  if (name.transport == Transport::docker_archive) return open_docker_archive(name.path, name.tag);
   if (name.transport == Transport::oci_archive) return choose_in(open_layout_archive(name.path), name.tag);
   return choose_in(open_layout_directory(name.path), name.tag);
 }

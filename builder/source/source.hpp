@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // Where a system comes from: SOURCE of the command line, in the transport names that container tools use.
 //
-//   docker://HOST/REPOSITORY[:TAG][@DIGEST]  oci:DIR[:TAG]  oci-archive:FILE[:TAG]  tar:FILE  tar:-  dir:DIR
+//   docker://HOST/REPOSITORY[:TAG][@DIGEST]  oci:DIR[:TAG]  oci-archive:FILE[:TAG]  docker-archive:FILE[:NAME]
+//   tar:FILE  tar:-  dir:DIR
 #pragma once
 
 #include <cstdint>
@@ -22,12 +23,12 @@
 
 namespace sealroot {
 
-enum class Transport { registry, oci_layout, oci_archive, tar, directory };
+enum class Transport { registry, oci_layout, oci_archive, docker_archive, tar, directory };
 
 struct SourceName {
   Transport transport = Transport::oci_layout;
   std::string path;  // "-": standard input (tar only); of a registry: `//` and the reference
-  std::string tag;   // empty: the only image there is
+  std::string tag;   // of a docker-archive the image's name; empty: the only image there is
 };
 
 /// Whether `text` begins with the name of a transport and a colon.

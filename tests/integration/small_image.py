@@ -16,17 +16,17 @@ FOLDERS = ("boot", "etc", "run", "sysroot", "usr", "usr/lib", "usr/bin", "var")
 
 
 def tar_bytes(entries):
-    """A tar of `entries`: (name, content or None for a folder) or a ready TarInfo."""
+    """A tar of `entries`: (name, content or None for a folder[, permissions]) or a ready TarInfo."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for entry in entries:
             if isinstance(entry, tarfile.TarInfo):
                 archive.addfile(entry)
                 continue
-            name, content = entry
+            name, content, *permissions = entry
             info = tarfile.TarInfo(name)
             info.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
-            info.mode = 0o755 if content is None else 0o644
+            info.mode = permissions[0] if permissions else 0o755 if content is None else 0o644
             info.size = len(content or b"")
             archive.addfile(info, io.BytesIO(content or b""))
     return out.getvalue()

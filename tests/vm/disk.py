@@ -88,15 +88,19 @@ class Disk:
 
     def flip_bit(self, path, offset):
         """Flips the lowest bit of one byte in the file's blocks, past the end of the file too (Merkle tree)."""
-        block = int(self.debugfs(f'bmap "{path}" {offset // fsverity.BLOCK}').split()[-1])
-        if not block:
-            raise ValueError(f"{path} has no block at {offset}")
+        self.flip_bits(path, [offset])
+
+    def flip_bits(self, path, offsets):
+        blocks = self.debugfs(*(f'bmap "{path}" {offset // fsverity.BLOCK}' for offset in offsets)).split()
         with self.path.open("r+b") as file:
-            place = self._root_offset + block * fsverity.BLOCK + offset % fsverity.BLOCK
-            file.seek(place)
-            old = file.read(1)[0]
-            file.seek(place)
-            file.write(bytes([old ^ 1]))
+            for offset, block in zip(offsets, map(int, blocks), strict=True):
+                if not block:
+                    raise ValueError(f"{path} has no block at {offset}")
+                place = self._root_offset + block * fsverity.BLOCK + offset % fsverity.BLOCK
+                file.seek(place)
+                old = file.read(1)[0]
+                file.seek(place)
+                file.write(bytes([old ^ 1]))
 
     def remove(self, path):
         self.debugfs(f'rm "{path}"')

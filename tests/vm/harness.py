@@ -21,6 +21,9 @@ from pathlib import Path
 # Firmware paints its screen: colours, cursor moves, carriage returns.
 _TERMINAL_CODES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[()][A-Z0-9]|[=>78])|\r")
 
+# In the folder of the logs, a line `kind<TAB>test` for each boot, or `unexpected<TAB>test`. figures.py counts them.
+TALLY = "boots"
+
 # After the deciding text a machine may still say what a test wants to see or not to see.
 _SETTLE_SECONDS = 3.0
 
@@ -34,6 +37,12 @@ class Machine:
     environment: tuple = ()
     settle_seconds: float = _SETTLE_SECONDS
     typed: tuple = ()  # (regular expression, bytes): once the console shows the one, the other is typed; in order
+
+    @property
+    def kind(self):
+        if any("if=pflash" in part for part in self.command):
+            return "QEMU with Secure Boot firmware"
+        return "QEMU" if any("qemu-system" in part for part in self.command) else "user-mode Linux"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,16 +83,13 @@ def _read_chunk(selector, stream, deadline):
 
 
 def _patience():
-    """How much longer everything takes because others use the processors too."""
-    return max(1.0, os.getloadavg()[0] / os.cpu_count())
+    """How much longer everything takes because others use the processors too; the load of the last minute does not yet
+    know of a machine that has just been started."""
+    return max(2.0, os.getloadavg()[0] / os.cpu_count())
 
 
-def _run_once(machine, until, log):
-    wanted = re.compile("|".join(f"(?:{text})" for text in until), re.MULTILINE)
-    started = time.monotonic()
-    deadline, decided, ended, raw = started + machine.timeout_seconds * _patience(), False, False, b""
-    typed = list(machine.typed)
-    process = subprocess.Popen(
+def _start(machine):
+    return subprocess.Popen(
         machine.command,
         stdin=subprocess.PIPE,  # open and silent: a console at end of file makes some guests spin
         stdout=subprocess.PIPE,
@@ -91,6 +97,31 @@ def _run_once(machine, until, log):
         env={**os.environ, **dict(machine.environment)},
         start_new_session=True,
     )
+
+
+def cut_power(machine, after_seconds, milestone=None):
+    """Starts a machine and ends it after this time at the latest, or as soon as the console shows `milestone`."""
+    deadline = time.monotonic() + after_seconds
+    process, raw = _start(machine), b""
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            while chunk := _read_chunk(selector, process.stdout, deadline):
+                raw += chunk
+                if milestone and re.search(milestone, plain_text(raw)):
+                    break
+    finally:
+        _stop(process)
+        process.stdin.close()
+        process.stdout.close()
+
+
+def _run_once(machine, until, log):
+    wanted = re.compile("|".join(f"(?:{text})" for text in until), re.MULTILINE)
+    started = time.monotonic()
+    deadline, decided, ended, raw = started + machine.timeout_seconds * _patience(), False, False, b""
+    typed = list(machine.typed)
+    process = _start(machine)
     try:
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
@@ -127,11 +158,12 @@ class BootTest(unittest.TestCase):
 
     def boot(self, machine, until, row=""):
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{self._testMethodName}-{row}" if row else self._testMethodName)
+        self._tally(machine.kind)
         return boot(machine, until, self.logs / f"{name}.log")
 
     def boot_once(self, machine, until, row):
         """For machines that keep what they write: what a second start needs, only the test knows."""
-        self.logs.mkdir(parents=True, exist_ok=True)
+        self._tally(machine.kind)
         return _run_once(machine, until, self.logs / f"{self._testMethodName}-{row}.log")
 
     def check(self, console, shown=(), hidden=()):
@@ -144,8 +176,13 @@ class BootTest(unittest.TestCase):
                 self.fail(self._explain(console, f"the console must not show: {found.group(0)}"))
         console.log.unlink(missing_ok=True)
 
-    @staticmethod
-    def _explain(console, reason):
+    def _tally(self, what):
+        self.logs.mkdir(parents=True, exist_ok=True)
+        with Path(self.logs, TALLY).open("a") as tally:
+            tally.write(f"{what}\t{self._testMethodName}\n")
+
+    def _explain(self, console, reason):
+        self._tally("unexpected")
         tail = "\n".join(console.text.splitlines()[-25:])
         state = "stopped by itself" if console.ended else "was stopped"
         return f"{reason}\nmachine {state} after {console.seconds:.1f} s; console log: {console.log}\n...\n{tail}"

@@ -51,10 +51,12 @@ class UserModeLinux:
         )
 
 
-def on_this_system(program, scratch, script, disk):
-    """User-mode Linux with this system's own files, read only, as root and the executable `script` as its init."""
+def on_this_system(program, scratch, script, disk, keeps_disk=False):
+    """User-mode Linux with this system's own files, read only, as root and the executable `script` as its init. What it
+    writes to the disk is lost, unless it `keeps_disk`."""
+    drive = str(disk) if keeps_disk else f"{scratch}/cow0,{disk}"
     return Machine(
-        command=(str(program), "mem=256M", "root=/dev/root", "rootfstype=hostfs", "ro", f"ubd0={scratch}/cow0,{disk}",
+        command=(str(program), "mem=256M", "root=/dev/root", "rootfstype=hostfs", "ro", f"ubd0={drive}",
                  "panic=-1", f"init={script}"),  # fmt: skip
         timeout_seconds=20,
         environment=(("GLIBC_TUNABLES", "glibc.pthread.rseq=0"), ("HOME", str(scratch))),
@@ -69,6 +71,22 @@ def direct(kernel, initrd, command_line, disk, nvme=False, memory=512):
     return Machine(
         command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", str(memory), "-kernel", str(kernel),
                  "-initrd", str(initrd), "-append", command_line, *drive),  # fmt: skip
+        timeout_seconds=40,
+    )
+
+
+def recorded(kernel, initrd, command_line, disk, log):
+    """QEMU that starts `kernel` itself and keeps what is written to `disk`, and in the file `log` each of the writes:
+    see write_log.py."""
+    nodes = (f"driver=file,filename={disk},node-name=disk-file", "driver=raw,file=disk-file,node-name=disk",
+             f"driver=file,filename={log},node-name=log-file", "driver=raw,file=log-file,node-name=log",
+             "driver=blklogwrites,file=disk,log=log,log-sector-size=512,node-name=logged")  # fmt: skip
+    return Machine(
+        command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", "512", "-kernel", str(kernel), "-initrd", str(initrd),
+                 "-append", command_line, *(part for node in nodes for part in ("-blockdev", node)),
+                 # An NVMe disk of QEMU 7 forgets FUA; this one has none, so that the kernel flushes instead. Of merged
+                 # requests the log can't take the largest.
+                 "-device", "virtio-blk-pci,drive=logged,request-merging=off"),  # fmt: skip
         timeout_seconds=40,
     )
 

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import firmware
+from harness import TALLY
 
 SOURCE = Path(__file__).resolve().parents[2]
 FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
@@ -112,6 +113,7 @@ def newer_stub_profile(product):
 
 def make(sealroot, folder):
     shutil.rmtree(folder, ignore_errors=True)
+    Path(os.environ.get("SEALROOT_VM_LOGS", "vm-logs"), TALLY).unlink(missing_ok=True)
     folder.mkdir(parents=True)
     paths = {
         "linux": script("build-uml"),

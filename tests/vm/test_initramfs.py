@@ -3,6 +3,9 @@
 kernel: they boot a sealed root, and nothing leads past it or into a shell."""
 
 import dataclasses
+import json
+import os
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -51,6 +54,21 @@ def without_image(disk, image):
     disk.remove(image)
 
 
+def first_program_unsealed(path):
+    """As under a kernel that can't open any file of the root it has mounted: the first program, the one it must."""
+
+    def tamper(disk, image):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(disk.read(image))
+            file.flush()
+            listed = subprocess.run([os.environ["SEALROOT"], "ls", "--json", file.name, path], capture_output=True,
+                                    check=True)  # fmt: skip
+        program = object_path(json.loads(listed.stdout)[0]["digest"])
+        disk.write(program, disk.read(program), mode=0o100755)
+
+    return tamper
+
+
 class Dracut(InitramfsTest):
     """Debian with systemd in the initramfs and as PID 1."""
 
@@ -70,6 +88,10 @@ class Dracut(InitramfsTest):
 
     def test_R6_missing_image_restarts_and_never_falls_through(self):
         self.check_refused(self.run_disk(without_image, until=[UP, RESTARTED]), fatal(11), RESTARTED)
+
+    def test_P7_root_none_of_whose_files_opens_restarts_and_counts_as_a_failed_try(self):
+        tamper = first_program_unsealed("/usr/lib/systemd/systemd")
+        self.check_refused(self.run_disk(tamper, until=[UP, RESTARTED]), fatal(15, "init /sbin/init"), RESTARTED)
 
     def test_a_pivot_that_does_not_start_restarts_and_never_falls_through(self):
         """Regression: with a `.wants` link and OnFailure= systemd would switch into the unverified root partition."""
@@ -100,6 +122,11 @@ class SmallSystem:
 
     def test_R6_missing_image_restarts_without_a_shell(self):
         self.check_refused(self.run_disk(without_image, until=[UP, RESTARTED]), fatal(11), RESTARTED)
+
+    @unittest.skipUnless(os.environ.get("SEALROOT_VM_ALL"), "as with systemd above")
+    def test_P7_root_none_of_whose_files_opens_restarts_without_a_shell(self):
+        tamper = first_program_unsealed("/usr/bin/busybox")
+        self.check_refused(self.run_disk(tamper, until=[UP, RESTARTED]), fatal(15, "init /sbin/init"), RESTARTED)
 
     def test_a_pivot_that_does_not_start_restarts_without_a_shell(self):
         over = {"usr/lib/sealroot/sealroot-pivot": (0o755, b"not a program")}

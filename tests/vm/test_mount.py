@@ -6,6 +6,7 @@ User-mode Linux runs this very build of sealroot on this system's own files; eac
 
 import hashlib
 import os
+import tarfile
 import tempfile
 import unittest
 from pathlib import Path
@@ -191,6 +192,25 @@ class Mount(BootTest):
             reads("intact"),
             shown=("^SEALROOT-CHECK new=changed$", content("intact")),
         )
+
+    def test_T4_device_0_0_of_an_image_is_an_entry_and_hides_nothing(self):
+        with tempfile.TemporaryDirectory(prefix="sealroot-vm-") as folder:
+            tar = Path(folder) / "root.tar"
+            with tarfile.open(tar, "w") as archive:
+                kinds = {"usr": tarfile.DIRTYPE, "usr/below": tarfile.REGTYPE, "usr/hide": tarfile.CHRTYPE}
+                for name, kind in kinds.items():
+                    entry = tarfile.TarInfo(name)
+                    entry.type, entry.mode = kind, 0o755
+                    archive.addfile(entry)
+            sealroot = os.environ["SEALROOT"]
+            self.run_script(
+                f"image=$({sealroot} digest -q --plain --store /run/repo tar:{tar})",
+                f"check mount {sealroot} mount --insecure-no-verity --repo /run/repo $image /run/place",
+                ALL_MOUNTED,
+                "check names echo $(ls /run/place/usr)",
+                "check stat stat -c %F /run/place/usr/hide",
+                shown=("options=.* overlay ", "^SEALROOT-CHECK names=below hide$", "^SEALROOT-CHECK stat=regular empty file$"),
+            )
 
 
 if __name__ == "__main__":

@@ -44,6 +44,19 @@ class Refused(UefiTest):
             flip = lambda disk, path, name=name: disk.esp_write(path, pe.flipped(disk.esp_read(path), name))
             self.check_refused(f"E1 {name}", flip)
 
+    @unittest.skipUnless(os.environ.get("SEALROOT_VM_ALL"), "150 boots")
+    def test_E1_one_bit_anywhere_changed(self):
+        """Spread evenly over headers, sections and signature."""
+        size, count = self.sealed.uki.stat().st_size, 150
+
+        def flip(disk, path, offset):
+            changed = bytearray(disk.esp_read(path))
+            changed[offset] ^= 1
+            disk.esp_write(path, bytes(changed))
+
+        for offset in (size * number // count for number in range(1, count)):
+            self.check_refused(f"E1 byte {offset}", lambda disk, path, offset=offset: flip(disk, path, offset))
+
     def test_E2_unsigned_boot_loader(self):
         unsigned = (self.product.systemd_boot / "usr/lib/systemd/boot/efi/systemd-bootx64.efi").read_bytes()
         self.check_refused("E2", lambda disk, path: disk.esp_write(BOOT_LOADER, unsigned))

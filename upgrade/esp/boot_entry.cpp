@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "builder/boot_roots.hpp"
 #include "builder/inspect/inspect.hpp"
 #include "builder/inspect/pe_facts.hpp"
 #include "builder/uki/authenticode.hpp"
@@ -62,7 +63,9 @@ BootEntry read_entry(const Fd& folder, const std::string& file_name, EntryName n
     if (::fstat(file.get(), &info) < 0) throw os_error("reading its size");
     if (!S_ISREG(info.st_mode)) throw Error(Fault::malformed, "not a regular file");
     entry.size_bytes = static_cast<std::uint64_t>(info.st_size);
-    entry.uki = read_uki(read_all(file, max_boot_file_bytes), trusted);
+    const Bytes content = read_all(file, max_boot_file_bytes);
+    entry.unfinished = has_no_beginning(content) && is_own_base_name(entry.name.base);
+    entry.uki = read_uki(content, trusted);
   } catch (const Error& error) {
     entry.defect = error.what();
   }
@@ -76,7 +79,12 @@ void list_folder(const Fd& esp, const std::vector<Certificate>& trusted, EspList
     if (is_temporary_name(found.name)) {
       listing.leftovers.push_back(found.name);
     } else if (auto name = try_parse_entry_name(found.name)) {
-      listing.entries.push_back(read_entry(*folder, found.name, std::move(*name), trusted));
+      BootEntry entry = read_entry(*folder, found.name, std::move(*name), trusted);
+      if (entry.unfinished) {
+        listing.leftovers.push_back(found.name);
+      } else {
+        listing.entries.push_back(std::move(entry));
+      }
     } else if (found.type == EntryType::directory && !found.name.ends_with(".extra.d")) {
       listing.others.push_back(std::string(entry_folder) + "/" + found.name);
     }

@@ -40,6 +40,7 @@ struct BootEntry {
   std::string file_name;
   EntryName name;
   std::uint64_t size_bytes = 0;
+  bool unfinished = false;
   std::optional<std::string> defect{};  // why it can't be read; all below is empty then
   UkiFacts uki{};
 
@@ -52,7 +53,7 @@ struct BootEntry {
 struct EspListing {
   std::vector<BootEntry> entries{};      // by file name
   std::vector<std::string> others{};     // paths of boot entries that are not UKIs in EFI/Linux itself
-  std::vector<std::string> leftovers{};  // temporary files of ours in EFI/Linux
+  std::vector<std::string> leftovers{};  // of ours in EFI/Linux: temporary files, and entries that were not finished
 };
 
 /// Lists them all; one that is broken is part of the answer.

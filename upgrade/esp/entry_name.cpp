@@ -50,6 +50,11 @@ std::optional<EntryName> try_parse_entry_name(std::string_view file_name) {
   return EntryName{std::string(stem), tries};
 }
 
+bool is_own_base_name(std::string_view base) {
+  if (base.size() < digest_digits + 2 || base[base.size() - digest_digits - 1] != '_') return false;
+  return base.substr(base.size() - digest_digits).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 std::string entry_file_name(const EntryName& name) {
   std::string text = name.base;
   if (name.tries) text += "+" + std::to_string(name.tries->left) + "-" + std::to_string(name.tries->done);

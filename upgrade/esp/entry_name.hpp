@@ -30,6 +30,9 @@ struct EntryName {
 /// Reads a file name as systemd-boot does; nullopt if it does not end in `.efi`, in either case.
 std::optional<EntryName> try_parse_entry_name(std::string_view file_name);
 
+/// Whether entry_base_name() can have made it.
+bool is_own_base_name(std::string_view base);
+
 /// The file name, `.efi` in lower case.
 std::string entry_file_name(const EntryName& name);
 

@@ -8,16 +8,20 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 
+#include "builder/boot_roots.hpp"
 #include "builder/disk/esp.hpp"
+#include "builder/inspect/inspect.hpp"
 #include "store/core/error.hpp"
 #include "store/listing.hpp"
-#include "store/temporary_name.hpp"
+#include "store/read_pieces.hpp"
 #include "upgrade/esp/boot_entry.hpp"
 
 namespace sealroot {
 namespace {
 
+constexpr std::size_t sector_bytes = 512;     // a disk writes no less at once
 constexpr std::uint64_t folder_clusters = 4;  // EFI, Linux, and the growth of either
 
 struct statvfs space_of(const Fd& esp) {
@@ -58,34 +62,96 @@ void require_space(const Fd& esp, std::uint64_t size_bytes) {
                              " are free: make room on the ESP, or unpin a deployment");
 }
 
-void write_content(const Fd& folder, const std::string& name, ByteView content) {
-  const Fd file(::openat(folder.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (!file) throw os_error("creating a file");
-  // All or nothing, before the first byte. Without KEEP_SIZE, FAT would write zeros first. File systems that can't do
-  // this find out while writing.
-  const auto size = static_cast<off_t>(content.size());
-  if (::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, 0, size) < 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
-    throw os_error("allocating " + std::to_string(content.size()) + " bytes");
-  }
-  write_all(file, content);
-  if (::fchmod(file.get(), 0644) < 0) throw os_error("chmod");
+void sync_file(const Fd& file) {
   if (::fsync(file.get()) < 0) throw os_error("syncing");
 }
 
+Fd create_file(const Fd& folder, const std::string& name) {
+  Fd file(::openat(folder.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!file && errno == EEXIST) throw Error(Fault::usage, "it is there already");
+  if (!file) throw os_error("creating a file");
+  return file;
+}
+
+/// Gives a file all the clusters it needs. The table of clusters becomes durable first, by the fsync of the folder, and
+/// then by its own what leads to them: a file that leads to free clusters could not even be removed any more.
+void allocate(const Fd& folder, const Fd& file, std::uint64_t size_bytes) {
+  // All or nothing, before the first byte. Without KEEP_SIZE, FAT would write zeros first. File systems that can't do
+  // this find out while writing.
+  if (::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size_bytes)) < 0 && errno != EOPNOTSUPP &&
+      errno != ENOSYS) {
+    throw os_error("allocating " + std::to_string(size_bytes) + " bytes");
+  }
+  if (::fchmod(file.get(), 0644) < 0) throw os_error("chmod");
+  sync_file(folder);
+  sync_file(file);
+}
+
 /// What is on the disk, as far as the kernel lets go of what is in memory.
-void compare_content(const Fd& folder, const std::string& name, ByteView content) {
-  const Fd file = open_beneath(folder, name, O_RDONLY | O_NOFOLLOW);
+void compare_content(const Fd& file, ByteView content, std::uint64_t offset) {
   ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
-  const Bytes found = read_all(file, content.size());
+  Bytes found(content.size());
+  found.resize(read_at(file, found, offset));
   if (!std::ranges::equal(ByteView(found), content)) {
     throw Error(Fault::untrusted, "reads back other bytes than were written: the disk of the ESP is failing");
   }
 }
 
-void rename_new(const Fd& folder, const std::string& from, const std::string& to) {
-  if (::renameat2(folder.get(), from.c_str(), folder.get(), to.c_str(), RENAME_NOREPLACE) == 0) return;
-  if (errno == EEXIST) throw Error(Fault::usage, quoted(to) + " is there already");
-  throw os_error("renaming to " + quoted(to));
+void write_content(const Fd& file, ByteView content) {
+  const ByteView beginning = content.first(std::min(content.size(), sector_bytes));
+  const ByteView rest = content.subspan(beginning.size());
+  write_all(file, Bytes(beginning.size()));
+  write_all(file, rest);
+  sync_file(file);
+  compare_content(file, rest, beginning.size());
+  write_all_at(file, beginning, 0);
+  sync_file(file);
+  compare_content(file, beginning, 0);
+}
+
+void write_entry(const Fd& folder, const std::string& name, ByteView content) {
+  const Fd file = create_file(folder, name);
+  try {
+    allocate(folder, file, content.size());
+    write_content(file, content);
+    sync_folder(folder);
+  } catch (...) {
+    ::unlinkat(folder.get(), name.c_str(), 0);
+    throw;
+  }
+}
+
+/// Its clusters are free when nobody has the file open any more; by then its name is gone for good.
+bool remove_entry(const Fd& folder, const std::string& name) {
+  std::optional<Fd> held = try_open_beneath(folder, name, O_PATH | O_NOFOLLOW);
+  if (::unlinkat(folder.get(), name.c_str(), 0) < 0) {
+    if (errno == ENOENT) return false;
+    throw os_error("removing");
+  }
+  sync_folder(folder);
+  held.reset();
+  sync_folder(folder);
+  return true;
+}
+
+/// Whether a copy under the new name is there already: a power cut came before the old one was removed.
+bool is_copied(const Fd& folder, const std::string& name, ByteView content) {
+  const auto file = try_open_beneath(folder, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+  if (!file) return false;
+  const Bytes found = read_all(*file, max_boot_file_bytes);
+  if (std::ranges::equal(ByteView(found), content)) return true;
+  if (!has_no_beginning(found)) throw Error(Fault::usage, quoted(name) + " is there already, with another content");
+  remove_entry(folder, name);
+  return false;
+}
+
+bool rename_new(const Fd& folder, const std::string& from, const std::string& to) {
+  if (::renameat2(folder.get(), from.c_str(), folder.get(), to.c_str(), RENAME_NOREPLACE) < 0) {
+    if (errno == ENOENT) return false;
+    throw os_error("renaming to " + quoted(to));
+  }
+  sync_folder(folder);
+  return true;
 }
 
 }  // namespace
@@ -106,17 +172,7 @@ std::string write_boot_entry(const Fd& esp, const EntryName& name, ByteView cont
     require_space(esp, content.size());
     const Fd folder = make_entries(esp);
     require_new_name(folder, name);
-    std::string visible = temporary_name();
-    try {
-      write_content(folder, visible, content);
-      compare_content(folder, visible, content);
-      rename_new(folder, visible, file_name);
-      visible = file_name;
-      sync_folder(folder);
-    } catch (...) {
-      ::unlinkat(folder.get(), visible.c_str(), 0);
-      throw;
-    }
+    write_entry(folder, file_name, content);
     return file_name;
   });
 }
@@ -125,21 +181,19 @@ bool rename_boot_entry(const Fd& esp, const std::string& file_name, const EntryN
   return during("boot entry " + quoted(file_name), [&] {
     const Fd folder = open_entries(esp);
     const std::string target = entry_file_name(name);
-    if (::renameat2(folder.get(), file_name.c_str(), folder.get(), target.c_str(), RENAME_NOREPLACE) < 0) {
-      if (errno == ENOENT) return false;
-      throw os_error("renaming to " + quoted(target));
+    const auto file = try_open_beneath(folder, file_name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    if (!file) return false;
+    const Bytes content = read_all(*file, max_boot_file_bytes);
+    if (!is_copied(folder, target, content)) {
+      if (free_space(esp) < space_for_entry(esp, content.size())) return rename_new(folder, file_name, target);
+      write_entry(folder, target, content);
     }
-    sync_folder(folder);
-    return true;
+    return remove_entry(folder, file_name);
   });
 }
 
 void remove_boot_entry(const Fd& esp, const std::string& file_name) {
-  during("boot entry " + quoted(file_name), [&] {
-    const Fd folder = open_entries(esp);
-    if (::unlinkat(folder.get(), file_name.c_str(), 0) < 0 && errno != ENOENT) throw os_error("removing");
-    sync_folder(folder);
-  });
+  during("boot entry " + quoted(file_name), [&] { remove_entry(open_entries(esp), file_name); });
 }
 
 }  // namespace sealroot

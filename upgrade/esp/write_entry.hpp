@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // Changing what boots, on a file system without a journal. Each step leaves every entry whole that was there before:
 //
-//   space checked -> dot file, fallocate, write, fsync -> read back, compare -> rename to a name nobody has
-//     -> fsync of the folder, syncfs         only then is anything old removed
+//   space checked -> file without content, all clusters allocated, synced -> all but the first sector written, fsync
+//     -> read back, compare -> first sector written, fsync       only then is anything old removed
 //
-// A rename on FAT writes two directory entries; a power cut between them may leave both names or none. So an entry is
-// renamed only where losing it does no harm: one that is not complete yet, or one that is to boot no more.
+// Until its first sector is there, which is written at once or not at all, no firmware takes the file for a program.
+// A rename could not do that: on FAT it makes a directory entry without content, removes the old one, and fills in
+// where the content is later; what is between two of these when the power is cut has lost the file, or shares it with
+// another name. For the same reason an entry that gets another counter is copied, if there is room.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +29,7 @@ std::uint64_t free_space(const Fd& esp);
 ///   returns  its file name
 std::string write_boot_entry(const Fd& esp, const EntryName& name, ByteView content);
 
-/// Gives an entry another counter, durably.
+/// Gives an entry another counter, durably. Only without room for a copy may a power cut lose it.
 ///   returns  false if it was gone: systemd-bless-boot has renamed it meanwhile
 bool rename_boot_entry(const Fd& esp, const std::string& file_name, const EntryName& name);
 

@@ -40,6 +40,22 @@ TEST_CASE("a refused command leaves nothing mounted on sysroot and exits with th
   }
 }
 
+TEST_CASE("P7_a_root_whose_files_cannot_be_opened_is_refused") {
+  for (const std::string failing : {"inside <overlay>/sbin/init", "read <overlay>/sbin/init"}) {
+    FakeKernel kernel = FakeKernel::machine();
+    kernel.failures[failing] = -EIO;
+    const Ended ended = kernel.run({"--sysroot", "/sysroot"});
+    CHECK(ended.status == 15);
+    CHECK_THAT(kernel.console, has_text("init /sbin/init"));
+  }
+}
+
+TEST_CASE("an init that is not there is left to the initramfs, which may start another program") {
+  FakeKernel kernel = FakeKernel::machine();
+  kernel.failures["inside <overlay>/sbin/init"] = -ENOENT;
+  CHECK(kernel.run({"--sysroot", "/sysroot"}).status == 0);
+}
+
 TEST_CASE("with --restart a refused command ends the machine as the sealed config says") {
   for (const bool power_off : {false, true}) {
     FakeKernel kernel = FakeKernel::machine();

@@ -74,6 +74,7 @@ FakeKernel FakeKernel::machine() {
   kernel.files["/dev/vda"] =
       gpt_disk({{esp_type, esp_guid}, {std::string(root_partition_type), "aaaaaaaa-0000-0000-0000-000000000001"}});
   kernel.files["/dev/vda2"] = "";
+  kernel.files["<overlay>/sbin/init"] = "\x7f" "ELF";
   kernel.lists["/sys/block"] = {".", "..", "loop0", "vda"};
   kernel.failures["mount efivarfs /sys/firmware/efi/efivars"] = -ENOENT;
   const std::string image = "/sysroot/" + good_image;
@@ -151,8 +152,9 @@ std::string FakeKernel::source(const std::string& options) const {
 }
 
 long FakeKernel::open(int directory, const char* path, int, PathRule rule) {
-  const std::string name = resolve(directory, path);
-  const long result = record((rule == PathRule::beneath ? "beneath " : "open ") + name);
+  const std::string name = rule == PathRule::inside ? open_files_.at(directory) + path : resolve(directory, path);
+  const char* const calls_by_rule[] = {"open ", "beneath ", "inside "};
+  const long result = record(calls_by_rule[static_cast<int>(rule)] + name);
   if (result < 0) return result;
   // Only paths that end in a file are kept as such; every other one is a directory that exists.
   const bool file = name.starts_with("/dev/") || name.starts_with("/lib/") || name.ends_with(".load") ||

@@ -37,8 +37,8 @@ TEST_CASE("unknown transports are wrong usage and name the known ones") {
   for (const std::string source : {"", "x", "/some/dir", "oci", "podman:x", "containers-storage:x", "OCI:x"}) {
     CAPTURE(source);
     CHECK_THROWS_WITH(parse_source(source),
-                      has_text("known are docker://HOST/NAME[:TAG], oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE, "
-                               "tar:- and dir:DIR"));
+                      has_text("known are docker://HOST/NAME[:TAG], oci:DIR[:TAG], oci-archive:FILE[:TAG], "
+                               "docker-archive:FILE[:NAME], tar:FILE, tar:- and dir:DIR"));
   }
   CHECK_THROWS_WITH(parse_source("docker:x/y"), has_text("write docker://HOST/REPOSITORY:TAG"));
   CHECK(parse_source("docker://x/y").transport == Transport::registry);

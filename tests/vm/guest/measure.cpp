@@ -4,7 +4,9 @@
 //
 //   measured_partition=/dev/...   on the kernel command line names the root partition
 //   SEALROOT-CHECK objects=N      objects looked at
-//   SEALROOT-CHECK bad=PATH why   one line for each that disagrees
+//   SEALROOT-CHECK blocks=N       blocks of them, each read by itself
+//   SEALROOT-CHECK unreadable=N   blocks that the kernel refused to give, all of them with an I/O error
+//   SEALROOT-CHECK bad=PATH why   one line for each object that disagrees
 //   SEALROOT-CHECK measure=done   the walk is complete
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,6 +29,10 @@
 namespace {
 
 constexpr std::size_t largest_digest = 64;
+constexpr off_t block_size = 4096;
+
+std::size_t block_count = 0;
+std::size_t unreadable_count = 0;
 
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
@@ -58,16 +64,29 @@ std::string measure(int fd) {
   return hex(buffer.data() + sizeof(fsverity_digest), digest->digest_size);
 }
 
+/// How many blocks of an open file can't be read; empty if all can.
+std::string unreadable_blocks(int fd) {
+  struct stat info {};
+  if (fstat(fd, &info) != 0) return std::strerror(errno);
+  static std::array<char, block_size> block;
+  std::size_t unreadable = 0;
+  for (off_t offset = 0; offset < info.st_size; offset += block_size) {
+    ++block_count;
+    if (pread(fd, block.data(), block.size(), offset) > 0) continue;
+    if (errno != EIO) return std::strerror(errno);
+    ++unreadable;
+  }
+  unreadable_count += unreadable;
+  return unreadable == 0 ? std::string() : std::to_string(unreadable) + " blocks unreadable";
+}
+
 /// Empty if the object is what its name says and can be read to its end.
 std::string fault_of(const std::string& path, const std::string& name) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return std::strerror(errno);
   std::string fault;
   if (const std::string measured = measure(fd); measured != name) fault = "kernel says " + measured;
-  static std::array<char, 1 << 16> block;
-  ssize_t got = 1;
-  while (fault.empty() && got > 0) got = read(fd, block.data(), block.size());
-  if (got < 0) fault = std::strerror(errno);
+  if (fault.empty()) fault = unreadable_blocks(fd);
   close(fd);
   return fault;
 }
@@ -83,7 +102,8 @@ void measure_all(const std::string& objects) {
       ++count;
     }
   }
-  std::printf("SEALROOT-CHECK objects=%zu\n", count);
+  std::printf("SEALROOT-CHECK objects=%zu\nSEALROOT-CHECK blocks=%zu\nSEALROOT-CHECK unreadable=%zu\n", count, block_count,
+              unreadable_count);
 }
 
 }  // namespace
