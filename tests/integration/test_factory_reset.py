@@ -70,7 +70,8 @@ class FactoryReset(unittest.TestCase):
         for found in (self.fresh, now):
             for name in [name for name in found if name.startswith(made)]:
                 del found[name]
-        self.assertTrue(self.fresh == now, [name for name in {**self.fresh, **now} if self.fresh.get(name) != now.get(name)])
+        names = {*self.fresh, *now}
+        self.assertEqual([], [name for name in names if self.fresh.get(name) != now.get(name)])
         self.assertEqual([], list(self.etc("1").iterdir()))
         status = self.host.status()
         self.assertEqual([], status["problems"])
