@@ -2,6 +2,7 @@
 """The sealed files on file systems that cannot hold fs-verity: the image is there, right to the last byte, and refused
 (row R17 of the threat list)."""
 
+import dataclasses
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import cpio
 from demo import SHELL, UP, fatal
 from machines import UserModeLinux
+from product import script
 from sealed_uml import Row, SealedUmlTest, refused
 
 # The first program of an initramfs that mounts the root partition itself and calls the pivot, as dracut's does.
@@ -60,6 +62,18 @@ class FileSystems(SealedUmlTest):
         self.check_refused("R17 tmpfs", "busybox mount -t tmpfs tmpfs /sysroot")
         with tempfile.TemporaryDirectory(prefix="sealroot-vm-") as folder:
             self.check_refused("R17 hostfs", f"busybox mount -t hostfs -o {folder} none /sysroot")
+
+
+@unittest.skipUnless(os.environ.get("SEALROOT_VM_ALL"), "builds a kernel")
+class KernelWithoutVerity(SealedUmlTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.product = dataclasses.replace(cls.product, linux=Path(script("build-uml", "--without", "FS_VERITY")))
+
+    def test_C8_kernel_without_fs_verity_refuses_instead_of_doing_without(self):
+        row = refused("C8", None, 12)
+        self.run_rows([dataclasses.replace(row, shown=(*row.shown, "CONFIG_FS_VERITY"))])
 
 
 if __name__ == "__main__":
