@@ -33,5 +33,6 @@ void add_rollback_command(CLI::App& app);
 void add_pin_command(CLI::App& app);
 void add_unpin_command(CLI::App& app);
 void add_history_command(CLI::App& app);
+void add_factory_reset_command(CLI::App& app);
 
 }  // namespace sealroot

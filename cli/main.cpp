@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   add_pin_command(app);
   add_unpin_command(app);
   add_history_command(app);
+  add_factory_reset_command(app);
   try {
     app.parse(argc, argv);
     if (!std::cout.flush()) throw Error(Fault::os, "writing to standard output");

@@ -12,6 +12,7 @@
 #include "store/core/error.hpp"
 #include "store/names.hpp"
 #include "upgrade/esp/write_entry.hpp"
+#include "upgrade/factory_reset.hpp"
 #include "upgrade/stage/state_directory.hpp"
 
 namespace sealroot {
@@ -140,6 +141,7 @@ HostGcReport collect_host(const Host& host, const std::vector<Certificate>& trus
     repository.lock_exclusive();
     for (const std::string& name : deployments.leftovers) remove_boot_entry(host.esp, name);
     remove_unfinished_state(host.sysroot);
+    remove_replaced_state(host);
     for (const Deployment& each : report.removed) remove_deployment(host, repository, each);
     std::set<Digest> kept = images_of(deployments.all);
     for (const Digest& image : images_of(report.removed)) kept.erase(image);

@@ -8,6 +8,7 @@
 #include "store/core/error.hpp"
 #include "store/repository.hpp"
 #include "upgrade/host/trust.hpp"
+#include "upgrade/host/unsealed.hpp"
 #include "upgrade/select.hpp"
 
 namespace sealroot {
@@ -21,13 +22,15 @@ const Deployment& choose_target(const Deployments& deployments, const std::strin
 }
 
 /// Nobody finds out at the next boot.
-void verify_chain(const Deployment& target, const Repository& repository, unsigned threads) {
+void verify_chain(const Deployment& target, const Repository& repository, bool unsealed_host, unsigned threads) {
   if (target.entry() == nullptr) throw Error(Fault::missing, "it has no boot entry");
   const UkiFacts& uki = target.entry()->uki;
   if (uki.signature != SignatureState::trusted) {
     throw Error(Fault::untrusted, "its UKI is not signed by a pinned certificate");
   }
-  if (uki.not_sealed) throw Error(Fault::untrusted, "its UKI is not sealed: " + *uki.not_sealed);
+  if (uki.not_sealed && !(unsealed_host && is_unsealed(uki))) {
+    throw Error(Fault::untrusted, "its UKI is not sealed: " + *uki.not_sealed);
+  }
   const VerifyReport report = verify_image(repository.objects(), target.image, {.threads = threads});
   if (report.intact()) return;
   const Finding& first = report.findings.front();
@@ -45,7 +48,8 @@ RollbackResult roll_back(const Host& host, const RollbackOptions& options) {
   const Deployment& target = choose_target(deployments, options.deployment);
   RollbackResult result{.image = target.image, .version = target.version()};
   if (deployments.next() != nullptr) result.replaces = deployments.next()->version();
-  during("deployment " + to_hex(target.image), [&] { verify_chain(target, repository, options.threads); });
+  during("deployment " + to_hex(target.image),
+         [&] { verify_chain(target, repository, is_unsealed_host(host, deployments), options.threads); });
   // What runs has shown that it boots.
   result.warnings = make_next(host, trusted, target.image, target.booted ? 0 : options.tries);
   set_mark(host.sysroot, Mark::failed, target.image, false);

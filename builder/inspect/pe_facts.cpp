@@ -81,7 +81,7 @@ std::optional<std::string> seal_defect(const PeFacts& facts) {
     return "the command line is not the one in the sealed configuration";
   }
   if (facts.initramfs.pivot_path.empty()) return "the initramfs has no pivot";
-  if (config.unsealed) return "UNSEALED: built for file systems without fs-verity, it boots whatever its disk holds";
+  if (config.unsealed) return std::string(unsealed_defect);
   return std::nullopt;
 }
 

@@ -36,6 +36,10 @@ struct PeFacts {
   std::optional<std::string> defect;   // why this UKI is not sealed; nullopt: it is, or it is no UKI
 };
 
+/// The defect of a UKI that was built with --unsealed, where it has no other.
+inline constexpr std::string_view unsealed_defect =
+    "UNSEALED: built for file systems without fs-verity, it boots whatever its disk holds";
+
 /// Reads what there is. Defects of an initramfs or command line are part of the answer.
 PeFacts read_pe_facts(const PeFile& file);
 

@@ -129,7 +129,8 @@ class Registry:
             self.process = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log)
         self.wait()
         subprocess.run([sealroot, "push", "--quiet", f"oci:{image}", f"docker://{NAME}:latest"], check=True,
-                       stdout=subprocess.DEVNULL, env=os.environ | {"CONTAINERS_REGISTRIES_CONF": str(self.conf)})  # fmt: skip
+                       stdout=subprocess.DEVNULL,
+                       env=os.environ | {"CONTAINERS_REGISTRIES_CONF": str(self.conf)})  # fmt: skip
 
     def wait(self):
         host, port = self.address.split(":")
@@ -163,11 +164,12 @@ def commands(sealroot, mkcomposefs, inputs, registry):
     environment = f"CONTAINERS_REGISTRIES_CONF={registry.conf}"
     result = {"sealroot": f"{environment} {sealroot} upgrade --quiet {host_options('{host}')}"}
     if mkcomposefs and shutil.which("skopeo"):
+        blobs = [layer["digest"].partition(":")[2] for layer in layers_of(inputs / "2.oci")]
         unpack = "".join(
-            f" && tar -xz --same-owner --numeric-owner -C {{work}}/tree -f {{work}}/dir/{layer['digest'].partition(':')[2]}"
-            for layer in layers_of(inputs / "2.oci"))  # fmt: skip
+            f" && tar -xz --same-owner --numeric-owner -C {{work}}/tree -f {{work}}/dir/{blob}" for blob in blobs)  # fmt: skip
         result["skopeo + tar + mkcomposefs"] = (
             "skopeo --insecure-policy copy --quiet --src-tls-verify=false "
             f"docker://{registry.address}/os:latest dir:{{work}}/dir && mkdir {{work}}/tree{unpack}"
-            f" && {mkcomposefs} --digest-store={{work}}/store {{work}}/tree {{work}}/image && sync -f {{work}}")  # fmt: skip
+            f" && {mkcomposefs} --digest-store={{work}}/store {{work}}/tree {{work}}/image"
+            " && sync -f {work}")  # fmt: skip
     return result

@@ -77,7 +77,22 @@ class Gc(HostJob):
     arguments = ("gc",)
 
 
-JOBS = (Upgrade, SwitchToAnotherSystem, Rollback, Gc)
+class FactoryReset(HostJob):
+    """Of a host that does not run, so that what was replaced goes at once."""
+
+    prepared = ("2",)
+    arguments = ("factory-reset", "--yes")
+
+    def __init__(self, scratch, images):
+        super().__init__(scratch, images)
+        for folder in ("state/os/default/var", f"state/deploy/{images.digest('2')}/etc/upper"):
+            (self.at_template.sysroot / folder / "mine").write_text("mine")
+
+    def command(self):
+        return (*self.arguments, "--sysroot", self.host.sysroot, "--esp", self.host.esp)
+
+
+JOBS = (Upgrade, SwitchToAnotherSystem, Rollback, Gc, FactoryReset)
 
 
 class Install:

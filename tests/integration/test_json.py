@@ -175,6 +175,7 @@ class Json(unittest.TestCase):
         (host.esp / "loader/entries/other.conf").write_text("title other\nlinux /other\n")
         printed("status", "status")
         printed("upgrade", "upgrade", "--quiet")
+        printed("factory-reset", "factory-reset", "--check")
         printed("pin", "pin")
         printed("pin", "unpin")
         printed("rollback", "rollback", "1")
@@ -191,7 +192,7 @@ class Json(unittest.TestCase):
     def test_every_command_that_prints_records_is_described(self):
         known = set(self.sections)
         usage = succeeded(sealroot("--help"))
-        for name in re.findall(r"^  ([a-z]+) +[A-Z]", usage, re.MULTILINE):
+        for name in re.findall(r"^  ([a-z-]+) +[A-Z]", usage, re.MULTILINE):
             if "--json" in sealroot(name, "--help").stdout:
                 same = {"switch": "upgrade", "unpin": "pin"}.get(name, name)
                 self.assertIn(same, known)

@@ -160,6 +160,56 @@ class Upgrade(OnHost):
         self.assertEqual(["2"], self.versions("staged"))
 
 
+class Unsealed(OnHost):
+    """Hosts and images made with `build --unsealed`: u1, u2, u3."""
+
+    @staticmethod
+    def unsealed(number):
+        return IMAGES.sealed(f"u{number}", IMAGES.entries(str(number), extra=[("usr/lib/u", b"u" * 99)]), "--unsealed")
+
+    def unsealed_host(self):
+        folder = tempfile.TemporaryDirectory(prefix="host-", dir=SCRATCH.name)
+        self.addCleanup(folder.cleanup)
+        self.unsealed(1)
+        self.host = Host(Path(folder.name))
+        self.host.install(IMAGES.folder / "u1.out")
+
+    def test_unsealed_host_upgrades_and_rolls_back(self):
+        self.unsealed_host()
+        done = self.switch(self.unsealed(2))
+        self.assertIn("next boot: web 2", succeeded(done))
+        self.assertIn("warning: the new version is UNSEALED", done.stderr)
+        self.assertEqual(IMAGES.digest("u2"), self.host.boot_next())
+        self.assertEqual({"not sealed"}, {each["seal"].split(":")[0] for each in self.host.status()["deployments"]})
+        succeeded(self.host.run("rollback"))
+        self.assertEqual(IMAGES.digest("u1"), self.host.boot_next(bless=False))
+
+    def test_unsealed_host_that_does_not_run_upgrades_too(self):
+        self.unsealed_host()
+        succeeded(sealroot("switch", "--quiet", self.unsealed(2), "--sysroot", self.host.sysroot, "--esp",
+                           self.host.esp, "--cert", IMAGES.folder / "db.crt"))  # fmt: skip
+
+    def test_a_sealed_deployment_ends_it(self):
+        self.unsealed_host()
+        succeeded(self.switch(IMAGES.sealed("2")))
+        self.refused(self.switch(self.unsealed(3)), "signed, but not sealed: UNSEALED")
+        self.host.boot_next()
+        self.refused(self.switch(self.unsealed(3)), "signed, but not sealed: UNSEALED")
+        self.refused(self.host.run("rollback", "1"), "its UKI is not sealed: UNSEALED")
+
+    def test_sealed_host_never_becomes_unsealed(self):
+        before = self.untouched()
+        self.refused(self.switch(self.unsealed(2)), "signed, but not sealed: UNSEALED")
+        self.assertEqual(before, self.untouched())
+        # Nor if somebody writes such an entry to the ESP, which the firmware would boot.
+        self.unsealed(1)
+        entries = self.host.esp / "EFI/Linux"
+        shutil.copy(next((IMAGES.folder / "u1.out").glob("*.efi")), entries / "zzz.efi")
+        self.refused(self.switch(self.unsealed(2)), "signed, but not sealed: UNSEALED")
+        (entries / "web_1.efi").unlink()
+        self.refused(self.switch(self.unsealed(2)), "signed, but not sealed: UNSEALED")
+
+
 class Refused(OnHost):
     """Nothing gets onto the ESP, and the state is as it was."""
 

@@ -14,9 +14,9 @@ namespace {
 
 /// Signature, layout and digest.
 Candidate check_candidate(NormalisedSource source, const Origin& origin, const Repository& repository,
-                          const std::vector<Certificate>& trusted) {
+                          const std::vector<Certificate>& trusted, Seal seal) {
   check_bootable_tree(source.tree);
-  SealedUki uki = take_sealed_uki(source.tree, repository.objects(), trusted);
+  SealedUki uki = take_sealed_uki(source.tree, repository.objects(), trusted, seal);
   make_boot_tree(source, origin.labels);
   Bytes image = make_image(source.tree, ImageFormat::v1);
   const Digest digest = measure_bytes(repository.algorithm(), image);
@@ -29,7 +29,7 @@ Candidate check_candidate(NormalisedSource source, const Origin& origin, const R
 }
 
 Candidate try_read_candidate(const Origin& origin, const ReadOptions& options, const Repository& repository,
-                             const std::vector<Certificate>& trusted, const StageProgress& progress,
+                             const std::vector<Certificate>& trusted, const StageProgress& progress, Seal seal,
                              KnownLayer::Contents known) {
   TreeOptions tree;
   tree.source = origin.source;
@@ -45,7 +45,7 @@ Candidate try_read_candidate(const Origin& origin, const ReadOptions& options, c
       tree, &repository.objects(), [&](std::uint64_t done, std::uint64_t total) { progress(phase, done, total); });
   progress("checking the image", 0, 0);
   return during("source " + quoted(origin.source),
-                [&] { return check_candidate(std::move(source), origin, repository, trusted); });
+                [&] { return check_candidate(std::move(source), origin, repository, trusted, seal); });
 }
 
 }  // namespace
@@ -83,14 +83,14 @@ std::string current_manifest(const Origin& origin, const RegistryOptions& regist
 /// The signed digest tells whether the layers that are here gave the right image. If they did not, the repository may
 /// be wrong about one of them.
 Candidate read_candidate(const Origin& origin, const ReadOptions& options, const Repository& repository,
-                         const std::vector<Certificate>& trusted, const StageProgress& progress) {
+                         const std::vector<Certificate>& trusted, const StageProgress& progress, Seal seal) {
   try {
-    return try_read_candidate(origin, options, repository, trusted, progress, KnownLayer::Contents::found);
+    return try_read_candidate(origin, options, repository, trusted, progress, seal, KnownLayer::Contents::found);
   } catch (const Error& error) {
     const Fault fault = error.fault();
     if (fault != Fault::untrusted && fault != Fault::malformed && fault != Fault::missing) throw;
   }
-  return try_read_candidate(origin, options, repository, trusted, progress, KnownLayer::Contents::read);
+  return try_read_candidate(origin, options, repository, trusted, progress, seal, KnownLayer::Contents::read);
 }
 
 }  // namespace sealroot

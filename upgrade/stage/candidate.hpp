@@ -50,6 +50,7 @@ std::string current_manifest(const Origin& origin, const RegistryOptions& regist
 ///   throws   Error naming the source: it can't be read; it can't boot (check_bootable_tree()); see take_sealed_uki();
 /// Error{untrusted} `uki digest mismatch`: the layers are not those that were sealed.
 Candidate read_candidate(const Origin& origin, const ReadOptions& options, const Repository& repository,
-                         const std::vector<Certificate>& trusted, const StageProgress& progress);
+                         const std::vector<Certificate>& trusted, const StageProgress& progress,
+                         Seal seal = Seal::required);
 
 }  // namespace sealroot

@@ -8,6 +8,7 @@
 #include "builder/uki/os_release.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
+#include "upgrade/host/unsealed.hpp"
 
 namespace sealroot {
 namespace {
@@ -60,7 +61,8 @@ const RegularFile& check_file(const Tree& tree, const std::string& name, NodeId 
 
 }  // namespace
 
-SealedUki take_sealed_uki(const Tree& tree, const ObjectStore& store, const std::vector<Certificate>& trusted) {
+SealedUki take_sealed_uki(const Tree& tree, const ObjectStore& store, const std::vector<Certificate>& trusted,
+                          Seal seal) {
   const auto [name, node] = find_uki(tree);
   const RegularFile& file = check_file(tree, name, node);
   return during("UKI " + quoted(name) + " of the container image", [&, &file = file] {
@@ -68,7 +70,9 @@ SealedUki take_sealed_uki(const Tree& tree, const ObjectStore& store, const std:
     uki.file = file.digest ? store.read(*file.digest) : Bytes(file.inline_content.begin(), file.inline_content.end());
     uki.facts = read_uki(uki.file, trusted);
     if (uki.facts.signature != SignatureState::trusted) verify_pe(uki.file, trusted.front());  // throws the reason
-    if (uki.facts.not_sealed) throw Error(Fault::untrusted, "signed, but not sealed: " + *uki.facts.not_sealed);
+    if (uki.facts.not_sealed && !(seal == Seal::may_be_missing && is_unsealed(uki.facts))) {
+      throw Error(Fault::untrusted, "signed, but not sealed: " + *uki.facts.not_sealed);
+    }
     return uki;
   });
 }

@@ -15,12 +15,16 @@ namespace sealroot {
 
 struct SealedUki {
   Bytes file;
-  UkiFacts facts;  // signed by a trusted certificate, sealed, with an image
+  UkiFacts facts;  // signed by a trusted certificate, sealed as was asked for, with an image
 };
+
+/// Whether a UKI that was built with --unsealed is taken too (host/unsealed.hpp).
+enum class Seal : bool { required, may_be_missing };
 
 /// The only UKI in `tree`, whose contents are in `store`.
 ///   throws  Error{missing}: none, the image is not sealed; Error{malformed}: several, a link, a name that no ESP could
 ///           hold; Error{untrusted}: not signed by a certificate of ours, or not sealed
-SealedUki take_sealed_uki(const Tree& tree, const ObjectStore& store, const std::vector<Certificate>& trusted);
+SealedUki take_sealed_uki(const Tree& tree, const ObjectStore& store, const std::vector<Certificate>& trusted,
+                          Seal seal = Seal::required);
 
 }  // namespace sealroot

@@ -8,6 +8,7 @@
 #include "upgrade/esp/version_order.hpp"
 #include "upgrade/esp/write_entry.hpp"
 #include "upgrade/host/trust.hpp"
+#include "upgrade/host/unsealed.hpp"
 #include "upgrade/select.hpp"
 #include "upgrade/stage/state_directory.hpp"
 
@@ -83,8 +84,11 @@ class Staging {
       if (is_wanted(result) && !options_.check_only) finish(origin, result);
       return result;
     }
-    const Candidate candidate = read_candidate(origin, options_.read, repository_, trusted_, progress_);
+    const Seal seal = is_unsealed_host(host_, deployments_) ? Seal::may_be_missing : Seal::required;
+    const Candidate candidate = read_candidate(origin, options_.read, repository_, trusted_, progress_, seal);
     StageResult result = begin(candidate.digest, candidate.uki.facts.image_id, candidate.uki.facts.version, origin);
+    if (candidate.uki.facts.not_sealed)
+      result.warnings.push_back("the new version is " + *candidate.uki.facts.not_sealed);
     if (!is_wanted(result)) return result;
     if (!result.already_there) plan_room(candidate, result);
     const std::optional<CarriedEtc> etc = result.already_there ? std::nullopt : merge_etc_of(candidate);

@@ -51,29 +51,34 @@ void rename_new(const Fd& from, const std::string& old_name, const Fd& to, const
 
 }  // namespace
 
+void write_state(const Fd& parent, const std::string& name, const Tree& tree, const ObjectStore& store,
+                 const Digest& image, const std::string& etc, const CarriedEtc* carried) {
+  Tree state = make_state_tree(tree, image, etc);
+  const std::string top_path = std::string(deploy_folder) + "/" + to_hex(image);
+  const NodeId top = *find(state, top_path);
+  Node link;
+  link.content = Symlink{"../../os/default/var"};
+  const NodeId var = state.add(std::move(link));
+  state[top].directory()->children.emplace("var", var);
+  NodeContent contents = contents_in(store);
+  if (carried != nullptr) {
+    const NodeId first = graft(state, *find(state, top_path + "/" + *kept_etc_folder(etc)), carried->merge.tree);
+    contents = merged_contents(carried->merge, carried->here, store, first);
+  }
+  if (::mkdirat(parent.get(), name.c_str(), 0700) < 0) throw os_error("creating a directory");
+  write_tree(open_beneath(parent, name, O_RDONLY | O_DIRECTORY), state, top, contents);
+}
+
 void make_state_directory(const Fd& sysroot, const Tree& tree, const ObjectStore& store, const Digest& image,
                           const std::string& etc, const CarriedEtc* carried) {
   during("state of image " + to_hex(image), [&] {
     const Fd deployments = open_deployments(sysroot);
     const std::string name = to_hex(image);
     if (try_open_beneath(deployments, name, O_PATH)) return;
-    Tree state = make_state_tree(tree, image, etc);
-    const std::string top_path = std::string(deploy_folder) + "/" + name;
-    const NodeId top = *find(state, top_path);
-    Node link;
-    link.content = Symlink{"../../os/default/var"};
-    const NodeId var = state.add(std::move(link));
-    state[top].directory()->children.emplace("var", var);
-    NodeContent contents = contents_in(store);
-    if (carried != nullptr) {
-      const NodeId first = graft(state, *find(state, top_path + "/" + *kept_etc_folder(etc)), carried->merge.tree);
-      contents = merged_contents(carried->merge, carried->here, store, first);
-    }
     const Fd workshop = open_workshop(sysroot);
     const std::string temporary = temporary_name();
     try {
-      if (::mkdirat(workshop.get(), temporary.c_str(), 0700) < 0) throw os_error("creating a directory");
-      write_tree(open_beneath(workshop, temporary, O_RDONLY | O_DIRECTORY), state, top, contents);
+      write_state(workshop, temporary, tree, store, image, etc, carried);
       rename_new(workshop, temporary, deployments, name);
     } catch (const Error&) {
       remove_tree(workshop, temporary);

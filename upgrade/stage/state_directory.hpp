@@ -10,6 +10,10 @@
 
 namespace sealroot {
 
+/// Makes the state directory of a deployment as `name` in `parent`; see make_state_directory().
+void write_state(const Fd& parent, const std::string& name, const Tree& tree, const ObjectStore& store,
+                 const Digest& image, const std::string& etc, const CarriedEtc* carried = nullptr);
+
 /// Makes SYSROOT/state/deploy/IMAGE, complete at once; one that is there stays as it is. /var is the host's, it is not
 /// touched.
 ///   tree     the boot form; its contents are in `store`
