@@ -33,6 +33,8 @@ constexpr std::uint32_t image_has_acl = 1;
 }
 
 [[noreturn]] void fail_open(Boot& boot, const Plan& plan, long error) {
+  // ext4 does not open a sealed file under a kernel that could not verify it.
+  if (error == -EOPNOTSUPP) boot.fail(Code::no_verity, {"kernel without fs-verity"}, error);
   // A damaged fs-verity descriptor shows already when the file is opened.
   if (error == -EIO || error == -EBADMSG || error == -EFBIG || error == -EINVAL) {
     boot.fail(Code::no_verity, {"image fs-verity damaged: ", plan.image.view()}, error);

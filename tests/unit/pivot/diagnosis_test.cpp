@@ -75,6 +75,7 @@ TEST_CASE("each stage has its own advice") {
       {"mount ext4 /sysroot rw", -EUCLEAN, "root partition", "The root partition is damaged"},
       {"beneath " + image, -ENOENT, "image", "The image is not on this disk"},
       {"beneath " + image, -EBADMSG, "image", "fs-verity data are damaged"},
+      {"beneath " + image, -EOPNOTSUPP, "image", "CONFIG_FS_VERITY"},
       {"measure " + image, -ENODATA, "image", "as cp or rsync do"},
       {"measure " + image, -ENOTTY, "image", "tune2fs -O verity"},
       {"measure " + image, -EOPNOTSUPP, "image", "CONFIG_FS_VERITY"},

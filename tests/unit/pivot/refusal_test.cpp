@@ -55,6 +55,7 @@ TEST_CASE("every failing call of the kernel ends the boot with its code") {
       {open_image.c_str(), -ELOOP, 11, "symlink"},
       {open_image.c_str(), -EXDEV, 11, "mount point"},
       {open_image.c_str(), -EIO, 12, "image fs-verity damaged"},
+      {open_image.c_str(), -EOPNOTSUPP, 12, "kernel without fs-verity"},
       {"beneath /sysroot/composefs/objects", -ELOOP, 11, "composefs/objects: symlink"},
       {read_image.c_str(), -EIO, 14, "reading the image"},
       {"fs_open erofs", -ENODEV, 14, "erofs: file system unknown"},
