@@ -15,6 +15,7 @@ void add_registry_options(CLI::App& command, RegistryOptions& options);
 
 /// What a SOURCE may be, for --help.
 inline constexpr const char* source_help =
-    "docker://HOST/NAME[:TAG][@DIGEST],\noci:DIR[:TAG], oci-archive:FILE[:TAG],\ndocker-archive:FILE[:NAME],\ntar:FILE (- is stdin) or dir:DIR";
+    "docker://HOST/NAME[:TAG][@DIGEST],\noci:DIR[:TAG], oci-archive:FILE[:TAG],\n"
+    "docker-archive:FILE[:NAME],\ntar:FILE (- is stdin) or dir:DIR";
 
 }  // namespace sealroot

@@ -12,6 +12,7 @@
 
 #include "builder/layer/limits.hpp"
 #include "builder/layer/tar_output.hpp"
+#include "builder/source/oci_types.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/json.hpp"
@@ -21,10 +22,6 @@ namespace sealroot {
 namespace {
 
 using nlohmann::json;
-
-constexpr const char* manifest_type = "application/vnd.oci.image.manifest.v1+json";
-constexpr const char* config_type = "application/vnd.oci.image.config.v1+json";
-constexpr const char* layer_type = "application/vnd.oci.image.layer.v1.tar";
 
 void append_number(std::string& text, std::uint64_t value, unsigned size_bytes) {
   for (unsigned i = 0; i < size_bytes; ++i) text += static_cast<char>(value >> (8 * i) & 0xff);
@@ -94,7 +91,7 @@ std::string manifest_with_layer(const SealedContainerParts& parts, const Descrip
   }
   for (json& descriptor : layers) {
     descriptor["mediaType"] =
-        std::string(layer_type).append(compression_suffix(descriptor.at("mediaType").get<std::string>()));
+        std::string(oci_type::layer).append(compression_suffix(descriptor.at("mediaType").get<std::string>()));
   }
   layers.push_back(descriptor_json(layer.media_type, layer));
   json annotations = source.value("annotations", json::object());
@@ -103,8 +100,8 @@ std::string manifest_with_layer(const SealedContainerParts& parts, const Descrip
   annotations["composefs.merged.bootable.erofs.v1.fsverity-" + std::string(algorithm_name(parts.image.algorithm())) +
               "-12"] = to_hex(parts.image);
   return json{{"schemaVersion", 2},
-              {"mediaType", manifest_type},
-              {"config", descriptor_json(config_type, config)},
+              {"mediaType", oci_type::manifest},
+              {"config", descriptor_json(oci_type::config, config)},
               {"layers", std::move(layers)},
               {"annotations", std::move(annotations)}}
       .dump();
@@ -137,11 +134,12 @@ std::string UkiLayer::with(const std::string& uki_name, ByteView uki, std::int64
 SealedContainer put_sealed_container(const SealedContainerParts& parts, BlobTarget& target) {
   SealedContainer sealed;
   const BlobDigest diff_id = blob_digest(as_bytes(parts.layer));
-  const Descriptor layer = put_bytes(target, std::string(layer_type) + "+gzip", as_bytes(stored_gzip(parts.layer)));
+  const Descriptor layer =
+      put_bytes(target, std::string(oci_type::layer) + "+gzip", as_bytes(stored_gzip(parts.layer)));
   sealed.layer = {layer.media_type, layer.digest, layer.size, diff_id};
-  sealed.config = put_bytes(target, config_type, as_bytes(config_with_layer(parts, diff_id)));
+  sealed.config = put_bytes(target, oci_type::config, as_bytes(config_with_layer(parts, diff_id)));
   const std::string manifest = manifest_with_layer(parts, sealed.config, layer);
-  sealed.manifest.media_type = manifest_type;
+  sealed.manifest.media_type = oci_type::manifest;
   sealed.manifest.digest = blob_digest(as_bytes(manifest));
   sealed.manifest.size = manifest.size();
   target.put_manifest(sealed.manifest, as_bytes(manifest));

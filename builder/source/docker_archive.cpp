@@ -12,6 +12,7 @@
 #include "builder/layer/entry_path.hpp"
 #include "builder/layer/limits.hpp"
 #include "builder/source/archive_files.hpp"
+#include "builder/source/oci_types.hpp"
 #include "store/core/error.hpp"
 #include "store/json.hpp"
 
@@ -20,10 +21,6 @@ namespace sealroot {
 namespace {
 
 using nlohmann::json;
-
-constexpr const char* manifest_type = "application/vnd.oci.image.manifest.v1+json";
-constexpr const char* config_type = "application/vnd.oci.image.config.v1+json";
-constexpr const char* layer_type = "application/vnd.oci.image.layer.v1.tar";
 
 struct SavedImage {
   std::string config;
@@ -90,13 +87,14 @@ class DockerArchive final : public BlobSource {
       throw Error(Fault::malformed, "'Layers' has " + std::to_string(image.layers.size()) + " layers, the config " +
                                         std::to_string(diff_ids_.size()) + " diff IDs");
     }
-    nlohmann::ordered_json manifest{{"schemaVersion", 2}, {"mediaType", manifest_type}, {"config", json_of(config)}};
+    nlohmann::ordered_json manifest{
+        {"schemaVersion", 2}, {"mediaType", oci_type::manifest}, {"config", json_of(config)}};
     manifest["layers"] = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < image.layers.size(); ++i) {
       manifest["layers"].push_back(json_of(add_layer(normalise_path(image.layers[i]), diff_ids_[i])));
     }
     document_ = manifest.dump();
-    root_ = {manifest_type, blob_digest(as_bytes(document_), Algorithm::sha256), document_.size(), {}, {}};
+    root_ = {oci_type::manifest, blob_digest(as_bytes(document_), Algorithm::sha256), document_.size(), {}, {}};
   }
 
   const Descriptor& root() const { return root_; }
@@ -119,7 +117,7 @@ class DockerArchive final : public BlobSource {
     Bytes config(static_cast<std::size_t>(size));
     read_full(*files_.open_file(path), config);
     diff_ids_ = during(quoted(path), [&] { return parse_image_config(config).diff_ids; });
-    return add({config_type, blob_digest(config, Algorithm::sha256), size, {}, {}}, path);
+    return add({oci_type::config, blob_digest(config, Algorithm::sha256), size, {}, {}}, path);
   }
 
   /// The digest of a plain layer is its diff ID, and compared with it when the layer is read.
@@ -127,7 +125,7 @@ class DockerArchive final : public BlobSource {
     std::array<std::uint8_t, 6> start{};
     const std::size_t started = read_full(*files_.open_file(path), start);
     const Compression compression = detect_compression(ByteView(start).first(started));
-    Descriptor layer{layer_type, diff_id, files_.size_bytes(path), {}, {}};
+    Descriptor layer{oci_type::layer, diff_id, files_.size_bytes(path), {}, {}};
     if (compression != Compression::none) {
       layer.media_type += "+" + std::string(compression_name(compression));
       layer.digest = digest_of(*files_.open_file(path));
