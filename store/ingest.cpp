@@ -304,6 +304,7 @@ std::vector<Digest> Ingest::Pipeline::finish() {
   queue_.rethrow_error();
   submit_batch();
   queue_.wait();
+  if (store_ != nullptr) store_->start_sync();
   for (auto& [id, content] : keeping_) kept_.emplace(results_[id], std::move(content));
   return std::move(results_);
 }

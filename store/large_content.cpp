@@ -41,7 +41,6 @@ std::optional<Digest> LargeContent::add_segment(std::uint64_t index, ByteView da
   if (!add_leaves_in_order(index, std::move(leaves))) return std::nullopt;
   const Digest digest = tree_.finish(size_bytes_).digest;
   if (object_) {
-    object_->start_writeback();
     object_->publish(digest, size_bytes_);
   } else if (store_ != nullptr) {
     store_->put_measured(digest, data);

@@ -9,6 +9,7 @@
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
+#include "store/early_sync.hpp"
 #include "store/temporary_name.hpp"
 #include "store/verity/kernel.hpp"
 
@@ -64,11 +65,6 @@ void NewObject::create_named() {
   temporary_name_ = name;
 }
 
-/// Only a hint: what it does not start, syncfs does, and errors show there.
-void NewObject::start_writeback() const {
-  static_cast<void>(::sync_file_range(file_.get(), 0, 0, SYNC_FILE_RANGE_WRITE));
-}
-
 void NewObject::seal(const Digest& digest) {
   // The kernel refuses while anybody has the file open for writing, this process included.
   file_ = temporary_name_.empty() ? open_at(working_directory(), descriptor_path(file_), O_RDONLY)
@@ -116,6 +112,7 @@ void NewObject::publish(const Digest& digest, std::uint64_t size_bytes) {
     } else if (error_number != 0) {
       throw os_error("giving it its name", error_number);
     }
+    store_.early_sync_->wrote(store_.objects_, size_bytes);
   });
 }
 

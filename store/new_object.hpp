@@ -33,10 +33,6 @@ class NewObject {
   /// threads  safe for ranges that don't overlap
   void write_at(ByteView data, std::uint64_t offset) const { write_all_at(file_, data, offset); }
 
-  /// Has the kernel start to write what it holds to the disk, which goes on beside other work: at the end of a build
-  /// less is left to wait for.
-  void start_writeback() const;
-
   /// Seals the file, compares what the kernel measures with `digest` and gives it its name; no writes after this. Of
   /// two equal objects the first is kept; one of that name with another size is replaced in one step.
   void publish(const Digest& digest, std::uint64_t size_bytes);

@@ -6,6 +6,7 @@
 
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
+#include "store/early_sync.hpp"
 #include "store/new_object.hpp"
 #include "store/verity/kernel.hpp"
 #include "store/verity/verity_hasher.hpp"
@@ -35,7 +36,8 @@ ObjectStore::ObjectStore(Fd objects, Algorithm algorithm, Access access, std::st
       algorithm_(algorithm),
       access_(access),
       folder_(std::move(folder)),
-      traits_(std::make_shared<StoreTraits>()) {
+      traits_(std::make_shared<StoreTraits>()),
+      early_sync_(std::make_shared<EarlySync>()) {
   // An unnamed file is given its name through /proc: the direct way needs CAP_DAC_READ_SEARCH.
   traits_->unnamed_files = ::access("/proc/self/fd", F_OK) == 0;
 }
@@ -43,6 +45,8 @@ ObjectStore::ObjectStore(Fd objects, Algorithm algorithm, Access access, std::st
 std::string ObjectStore::path_of(const Digest& digest) const { return folder_ + object_path(digest); }
 
 bool ObjectStore::seals() const { return traits_->sealing; }
+
+void ObjectStore::start_sync() const { early_sync_->start(objects_); }
 
 void ObjectStore::forgo_unnamed_files() const { traits_->unnamed_files = false; }
 

@@ -14,6 +14,7 @@
 
 namespace sealroot {
 
+class EarlySync;
 struct StoreTraits;
 
 class ObjectStore {
@@ -66,6 +67,9 @@ class ObjectStore {
   /// False once the file system (or kernel) has refused fs-verity: objects are then complete but not sealed.
   bool seals() const;
 
+  /// Has the file system start to write all new objects to disk: no more are to come for a while. Only a hint.
+  void start_sync() const;
+
   /// Writes new objects under a temporary name, as on a file system without O_TMPFILE (found out by itself).
   void forgo_unnamed_files() const;
 
@@ -77,6 +81,7 @@ class ObjectStore {
   Access access_;
   std::string folder_;
   std::shared_ptr<StoreTraits> traits_;
+  std::shared_ptr<EarlySync> early_sync_;
 };
 
 }  // namespace sealroot

@@ -14,8 +14,8 @@ namespace sealroot {
 
 namespace {
 
-// Compressed data is used up evenly, so 1 MiB is enough for its source to stay ahead.
-constexpr std::size_t input_chunk_count = 4;
+// Compressed data is used up evenly, so one chunk ahead is enough.
+constexpr std::size_t input_chunk_count = 2;
 
 class PlainStream final : public ByteStream {
  public:
