@@ -164,18 +164,25 @@ BootParts collect_boot_parts(const BuildOptions& options, const Profile& profile
   return parts;
 }
 
-/// The command line to sign. It ends with `--`, behind which the kernel takes nothing for itself: whoever can append to
-/// the line (SMBIOS, boot-chain.md section 3) could otherwise lead the kernel past the initramfs and so past the pivot
-/// with `rdinit=/nowhere root=DISK`.
+/// Whether one of its tokens is `key=VALUE`.
+bool names(const std::string& cmdline, std::string_view key) {
+  return (" " + cmdline).find(" " + std::string(key) + "=") != std::string::npos;
+}
+
+/// The command line to sign. Unless it says otherwise, systemd takes no credentials from the ESP, SMBIOS or fw_cfg:
+/// nobody signs them, and units, mounts and accounts are made of them. It ends with `--`, behind which the kernel takes
+/// nothing for itself: whoever can append to the line (SMBIOS, boot-chain.md section 3) could otherwise lead the kernel
+/// past the initramfs and so past the pivot with `rdinit=/nowhere root=DISK`.
 std::string join_cmdline(const BuildOptions& options, const std::string& cmdline, const Digest& image) {
   std::string line;
   const auto add = [&line](const std::string& token) { line += token + " "; };
   if (!cmdline.empty()) add(cmdline);
+  if (!names(cmdline, "systemd.import_credentials")) add("systemd.import_credentials=no");
   if (options.initrd != "minimal") {
     // What the minimal initramfs finds out by itself: the first program, the root partition, and that state is written.
     const std::string padded = " " + cmdline + " ";
     add("rdinit=" + std::string(handover_pivot_path));
-    if (padded.find(" root=") == std::string::npos) add("root=PARTLABEL=root");
+    if (!names(cmdline, "root")) add("root=PARTLABEL=root");
     if (padded.find(" ro ") == std::string::npos && padded.find(" rw ") == std::string::npos) add("rw");
   }
   return line + "composefs.digest=" + digest_token_value(image) + " --";

@@ -12,14 +12,15 @@
 
 namespace sealroot {
 
-/// Calls `visit` with each name in the open directory `fd`, `.` and `..` included; stops at an error.
+/// Calls `visit` with each name in the open directory `fd`, `.` and `..` included; stops at an error, which it returns.
 template <typename Visit>
-void for_each_name(Kernel& kernel, int fd, Visit visit) {
+long for_each_name(Kernel& kernel, int fd, Visit visit) {
   // linux_dirent64: ino 8 bytes, off 8, reclen 2, type 1, then the name and its terminator.
   constexpr std::size_t length_offset = 16;
   constexpr std::size_t name_offset = 19;
   std::array<std::uint8_t, 4096> records{};
-  for (long size = kernel.list(fd, records); size > 0; size = kernel.list(fd, records)) {
+  long size = 0;
+  while ((size = kernel.list(fd, records)) > 0) {
     const std::uint8_t* const end = records.data() + size;
     for (const std::uint8_t* record = records.data(); record < end;) {
       std::uint16_t length = 0;
@@ -28,6 +29,7 @@ void for_each_name(Kernel& kernel, int fd, Visit visit) {
       record += length;
     }
   }
+  return size;
 }
 
 }  // namespace sealroot

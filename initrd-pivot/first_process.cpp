@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 #include "initrd-pivot/first_process.hpp"
 
+#include <fcntl.h>
+
 #include <array>
 #include <cerrno>
+
+#include "initrd-pivot/directory.hpp"
 
 namespace sealroot {
 namespace {
@@ -37,6 +41,33 @@ long mount_at(Kernel& kernel, const char* source, const char* path, const char* 
   boot.fail(Code::overlay, {"init ", init}, boot.kernel.execute(program.c_str(), forwarded.data(), environment));
 }
 
+// Calls `visit` with the path of each entry of the directory; false if it is none.
+template <typename Visit>
+bool for_each_entry(Boot& boot, const Path& directory, Visit visit) {
+  const long fd =
+      boot.kernel.open(Kernel::working_directory, directory.c_str(), O_RDONLY | O_DIRECTORY, PathRule::trusted);
+  if (fd == -ENOENT || fd == -ENOTDIR) return false;
+  const long result = fd < 0 ? fd : for_each_name(boot.kernel, static_cast<int>(fd), [&](std::string_view name) {
+    if (name != "." && name != "..") visit(Path{directory.view(), "/", name});
+  });
+  if (result < 0) boot.fail(Code::sealed_config, {"listing ", directory.view()}, result);
+  return true;
+}
+
+// systemd-stub packs files that lie beside the UKI on the ESP into folders of /.extra. Nobody signed them, and systemd
+// makes units, mounts and accounts of credentials. Files that stand in /.extra itself are sections of the UKI.
+void drop_unsigned_files(Boot& boot) {
+  for_each_entry(boot, Path{"/.extra"}, [&](const Path& folder) {
+    bool found = false;
+    for_each_entry(boot, folder, [&](const Path& file) {
+      const long result = boot.kernel.remove(file.c_str());
+      if (result < 0) boot.fail(Code::sealed_config, {"dropping a file that nobody signed: ", file.view()}, result);
+      found = true;
+    });
+    if (found) boot.log.say(Log::warning, Reason{"ignored files that nobody signed: ", folder.view()}.view());
+  });
+}
+
 }  // namespace
 
 void mount_kernel_file_systems(Boot& boot) {
@@ -48,6 +79,7 @@ void mount_kernel_file_systems(Boot& boot) {
 }
 
 void hand_over(Boot& boot, std::string_view program, const char* const* arguments, const char* const* environment) {
+  drop_unsigned_files(boot);
   for (auto each = kernel_file_systems.rbegin(); each != kernel_file_systems.rend(); ++each) {
     boot.kernel.unmount(each->path);
   }

@@ -11,7 +11,7 @@ namespace sealroot {
 void mount_kernel_file_systems(Boot& boot);
 
 /// Executes the initramfs's own first program with the kernel's own arguments and environment, in the initramfs as the
-/// kernel left it.
+/// kernel left it, but for files of the ESP that systemd-stub added: nobody signed those.
 [[noreturn]] void hand_over(Boot& boot, std::string_view program, const char* const* arguments,
                             const char* const* environment);
 

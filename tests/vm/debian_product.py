@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-"""A full Debian and three initramfs of distributions, made with the real tools and sealed by the product.
+"""A full Debian and four initramfs of distributions, made with the real tools and sealed by the product.
 
     debian_product.py --sealroot PROGRAM --build FOLDER --product FOLDER --out FOLDER    (a fixture of ctest)
     load()                                                                               gives it to a test
 
-`sealed` is Debian with systemd in the initramfs (dracut) and as PID 1; `dracut-shell` and `initramfs-tools` are the
-small demo image with the initramfs of that name.
+`sealed` is Debian with systemd in the initramfs (dracut) and as PID 1, bootc_initrd() another initramfs for it;
+`dracut-shell` and `initramfs-tools` are the small demo image with the initramfs of that name.
 """
 
 import argparse
@@ -51,9 +51,18 @@ def make(sealroot, build, demo, out):
     (out / "product.json").write_text(json.dumps({"suite": suite}))
 
 
+def folder():
+    return Path(os.environ.get("SEALROOT_VM_DEBIAN", "debian"))
+
+
 def load(name):
     """One sealed system: `sealed` or a name of STYLES."""
-    return Sealed(Path(os.environ.get("SEALROOT_VM_DEBIAN", "debian")) / name)
+    return Sealed(folder() / name)
+
+
+def bootc_initrd():
+    """Path of an initramfs for `sealed` that has no sealed config."""
+    return folder() / "dracut-bootc.img"
 
 
 def main():

@@ -165,6 +165,12 @@ class Disk:
         self.write(f"{folder}/{name}", data, mode)
         return f"{folder}/{name}"
 
+    def bootc_deployment(self, image_digest):
+        """state/deploy as bootc makes it: a folder for /etc, /var a link to the common one."""
+        for path in ("/state/deploy", f"/state/deploy/{image_digest}", f"/state/deploy/{image_digest}/etc"):
+            self.folder(path)
+        self.symlink(f"/state/deploy/{image_digest}/var", "../../os/default/var")
+
     def overwrite_root(self, offset, data):
         """Writes into the root partition itself, `offset` bytes from its start."""
         with self.path.open("r+b") as file:

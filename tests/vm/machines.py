@@ -63,14 +63,19 @@ def on_this_system(program, scratch, script, disk, keeps_disk=False):
     )
 
 
-def direct(kernel, initrd, command_line, disk, nvme=False, memory=512):
-    """QEMU that starts `kernel` itself, no firmware. Debian's kernel has the driver of NVMe disks built in."""
+def _strings(smbios):
+    return [argument for value in smbios for argument in ("-smbios", f"type=11,value={value}")]
+
+
+def direct(kernel, initrd, command_line, disk, nvme=False, memory=512, smbios=()):
+    """QEMU that starts `kernel` itself, no firmware; `smbios` are type 11 strings. Debian's kernel has the driver of
+    NVMe disks built in."""
     drive = f"file={disk},format=raw,snapshot=on,"
     drive = ("-drive", drive + "if=none,id=disk", "-device", "nvme,drive=disk,serial=1") if nvme else (
         "-drive", drive + "if=virtio")  # fmt: skip
     return Machine(
         command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", str(memory), "-kernel", str(kernel),
-                 "-initrd", str(initrd), "-append", command_line, *drive),  # fmt: skip
+                 "-initrd", str(initrd), "-append", command_line, *drive, *_strings(smbios)),  # fmt: skip
         timeout_seconds=40,
     )
 
@@ -103,7 +108,6 @@ def secure_boot(variables, disk, smbios=(), typed=(), restarts=False, keeps_vari
     `typed` goes to the console. One that `restarts` takes its writes to the disk along; one that `keeps_variables`
     writes into that file. `tpm` is the folder of a TPM's state; `data_disk` is a second disk, and keeps what is written
     to it, as the first does if it `keeps_disk`. With a `network` this machine's loopback is 10.0.2.2."""
-    strings = [argument for value in smbios for argument in ("-smbios", f"type=11,value={value}")]
     emulator = tuple(part for part in _EMULATOR if not (restarts and part == "-no-reboot"))
     snapshot = "" if keeps_variables else ",snapshot=on"
     disk_snapshot = "" if keeps_disk else ",snapshot=on"
@@ -118,7 +122,7 @@ def secure_boot(variables, disk, smbios=(), typed=(), restarts=False, keeps_vari
                  "-global", "ICH9-LPC.disable_s3=1", "-m", str(memory),
                  "-drive", f"if=pflash,format=raw,unit=0,file={FIRMWARE}/OVMF_CODE_4M.secboot.fd,readonly=on",
                  "-drive", f"if=pflash,format=raw,unit=1,file={variables}{snapshot}",
-                 "-drive", f"file={disk},format=raw,if=virtio{disk_snapshot}", *strings, *more),  # fmt: skip
+                 "-drive", f"file={disk},format=raw,if=virtio{disk_snapshot}", *_strings(smbios), *more),  # fmt: skip
         timeout_seconds=150 if restarts else 75,
         typed=tuple(typed),
     )

@@ -27,11 +27,7 @@ class Bootc(SealedUmlTest):
         return text.replace("on-failure=reboot", "on-failure=poweroff")
 
     def deployment(self, disk):
-        """state/deploy as bootc makes it: a copy of /etc, /var a link to the common one."""
-        disk.folder("/state/deploy")
-        disk.folder(f"/state/deploy/{self.sealed.image_digest}")
-        disk.folder(f"/state/deploy/{self.sealed.image_digest}/etc")
-        disk.symlink(f"/state/deploy/{self.sealed.image_digest}/var", "../../os/default/var")
+        disk.bootc_deployment(self.sealed.image_digest)
 
     def test_their_command_lines_boot_their_layout(self):
         own, hexadecimal = "rw systemd.show_status=no", self.sealed.image_digest

@@ -19,6 +19,8 @@ from fsverity import object_path
 from harness import BootTest
 from machines import direct
 
+# systemd-tmpfiles makes a file of it, whoever has set it.
+CREDENTIAL = "io.systemd.credential:tmpfiles.extra=f /run/planted"
 RESTARTED = r"reboot: (Restarting system|Power down|machine restart)|sysrq: Resetting"
 SYSTEMD_STARTED = r"systemd\[1\]: systemd \d+"
 
@@ -27,23 +29,24 @@ class InitramfsTest(BootTest):
     style = None  # folder of debian_product
     timeout_seconds = 60
 
-    def run_disk(self, tamper=None, append="", over=None, until=DECIDED):
+    def run_disk(self, tamper=None, append="", over=None, until=DECIDED, smbios=(), instead=None):
         """Boots a copy of the sealed disk after `tamper`; `append` goes to the end of the signed command line, and the
-        files `over` into the initramfs, to see what the parts around the pivot do when it fails."""
+        files `over` into the initramfs, to see what the parts around the pivot do when it fails. With `instead`, of an
+        initramfs and a command line, those of the UKI are not used."""
         sealed = debian_product.load(self.style)
         uki = sealed.uki.read_bytes()
+        archive, line = instead or (pe.section(uki, ".initrd"), pe.section(uki, ".cmdline").rstrip(b"\0").decode())
         with tempfile.TemporaryDirectory(prefix="sealroot-vm-") as scratch:
             kernel, initrd = Path(scratch, "vmlinuz"), Path(scratch, "initrd")
             kernel.write_bytes(pe.section(uki, ".linux"))
-            archive = pe.section(uki, ".initrd")
             if over:
-                archive += bytes(-len(archive) % 4) + cpio.archive(over)
+                folders = sorted({str(parent) for name in over for parent in Path(name).parents[:-1]})
+                archive += bytes(-len(archive) % 4) + cpio.archive(over, folders)
             initrd.write_bytes(archive)
-            line = pe.section(uki, ".cmdline").rstrip(b"\0").decode() + append
             disk = Disk(sealed.disk, Path(scratch, "disk.raw"))
             if tamper:
                 tamper(disk, object_path(sealed.image_digest))
-            machine = direct(kernel, initrd, line, disk.path, memory=1024)
+            machine = direct(kernel, initrd, line + append, disk.path, memory=1024, smbios=smbios)
             return self.boot(dataclasses.replace(machine, timeout_seconds=self.timeout_seconds), until)
 
     def check_refused(self, console, *shown):
@@ -85,6 +88,26 @@ class Dracut(InitramfsTest):
                     "write:/etc/new": "ok", "write:/var/new": "ok"}  # fmt: skip
         self.assertEqual(expected, {name: console.value(name) for name in expected})
         self.assertNotEqual("0", console.value("journal"))
+
+    def test_E8_credentials_and_extensions_that_nobody_signed_reach_nobody(self):
+        beside = {f".extra/{folder}/evil": (0o400, b"f /run/planted") for folder in ("credentials", "sysext")}
+        console = self.run_disk(over=beside, smbios=[CREDENTIAL])
+        self.check(console, shown=["ignored files that nobody signed: /.extra/credentials",
+                                   "ignored files that nobody signed: /.extra/sysext", UP,
+                                   "^SEALROOT-CHECK credentials=$", "^SEALROOT-CHECK planted=$"])  # fmt: skip
+
+    def test_initramfs_of_bootc_boots_with_the_command_line_of_bootc(self):
+        """As bootc has it the digest is signed with the command line alone, and the rest of that is its own."""
+        digest = debian_product.load(self.style).image_digest
+        line = f"{debian_product.COMMAND_LINE} root=PARTLABEL=root rw composefs={digest}"
+        console = self.run_disk(lambda disk, _: disk.bootc_deployment(digest), smbios=[CREDENTIAL],
+                                instead=(debian_product.bootc_initrd().read_bytes(), line))  # fmt: skip
+        self.check(console, shown=["digest from the command line", "root verified sha512:", UP,
+                                   "^SEALROOT-CHECK mount:/=overlay .*verity=require",
+                                   "^SEALROOT-CHECK mount:/etc=overlay ", "^SEALROOT-CHECK mount:/var=ext4 ",
+                                   "^SEALROOT-CHECK multi-user=active", "^SEALROOT-CHECK failed=$",
+                                   # The control of E8.
+                                   "^SEALROOT-CHECK planted=/run/planted"], hidden=["FATAL"])  # fmt: skip
 
     def test_R6_missing_image_restarts_and_never_falls_through(self):
         self.check_refused(self.run_disk(without_image, until=[UP, RESTARTED]), fatal(11), RESTARTED)

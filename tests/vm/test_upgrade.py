@@ -127,7 +127,7 @@ class Upgrade(BootTest):
         console = self.next_boot()
         with self.subTest("version 1 again"):
             self.check_step(console, version="1", step="rolled-back", failed="")
-            self.assertEqual({"1": {"booted", "next", "pinned"}, "2": {"held_back"}, "3": {"failed"}},
+            self.assertEqual({"1": {"booted", "next", "pinned"}, "2": {"held_back", "rollback"}, "3": {"failed"}},
                              self.roles(console))  # fmt: skip
 
 

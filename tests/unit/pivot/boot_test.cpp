@@ -118,6 +118,36 @@ TEST_CASE("another initramfs starts once the command line is known to be the sig
   CHECK(kernel.count("mount ext4") == 0);
 }
 
+TEST_CASE("E8_another_initramfs_gets_no_credentials_or_extensions_of_the_ESP") {
+  FakeKernel kernel = FakeKernel::machine();
+  std::string& config = kernel.files["/sealroot.conf"];
+  config.replace(config.find("handover=none"), 13, "handover=/init");
+  kernel.lists["/.extra"] = {".", "..", "credentials", "tpm2-pcr-signature.json", "sysext"};
+  kernel.lists["/.extra/credentials"] = {".", "..", "a.cred", "fstab.extra.cred"};
+  kernel.failures["open /.extra/tpm2-pcr-signature.json"] = -ENOTDIR;
+  CHECK(kernel.boot({"/sealroot-init"}).how == "execute");
+  CHECK(kernel.called("remove /.extra/credentials/a.cred"));
+  CHECK(kernel.called("remove /.extra/credentials/fstab.extra.cred"));
+  CHECK(kernel.count("remove ") == 2);
+  CHECK_THAT(kernel.console, has_text("ignored files that nobody signed: /.extra/credentials"));
+  CHECK_THAT(kernel.console, !has_text("sysext"));
+}
+
+TEST_CASE("E8_what_of_the_ESP_cannot_be_dropped_ends_the_boot") {
+  for (const char* call : {"open /.extra", "list /.extra", "open /.extra/sysext", "list /.extra/sysext",
+                           "remove /.extra/sysext/a.raw"}) {
+    FakeKernel kernel = FakeKernel::machine();
+    std::string& config = kernel.files["/sealroot.conf"];
+    config.replace(config.find("handover=none"), 13, "handover=/init");
+    kernel.lists["/.extra"] = {"sysext"};
+    kernel.lists["/.extra/sysext"] = {"a.raw"};
+    kernel.failures[call] = -EIO;
+    INFO(call);
+    CHECK(kernel.boot({"/sealroot-init"}).how == "reboot");
+    CHECK_THAT(kernel.console, has_text("/.extra"));
+  }
+}
+
 TEST_CASE("started as /init the pivot is the whole initramfs, whoever made that") {
   FakeKernel kernel = FakeKernel::machine();
   std::string& config = kernel.files["/sealroot.conf"];
