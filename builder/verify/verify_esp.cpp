@@ -102,7 +102,20 @@ class EspVerifier {
       proof_.uncovered.push_back("command line tokens " + quoted(token) + ", which anybody may append (" +
                                  quoted(path) + " allows it)");
     }
+    if (takes_credentials(config.cmdline)) {
+      proof_.uncovered.push_back("credentials of the ESP, SMBIOS and fw_cfg, which systemd takes from anybody: " +
+                                 quoted(path) + " has no systemd.import_credentials=no");
+    }
     ukis_.push_back({path, config});
+  }
+
+  /// Of several tokens systemd takes the last.
+  static bool takes_credentials(const std::string& cmdline) {
+    bool takes = true;
+    for (const std::string& token : split_command_line(cmdline)) {
+      if (token.starts_with("systemd.import_credentials")) takes = token != "systemd.import_credentials=no";
+    }
+    return takes;
   }
 
   bool kernel_is_signed(const PeFile& file) const {

@@ -56,6 +56,20 @@ TEST_CASE("a disk as it was built is proven, and what is not covered is said") {
              has_text("changes to /etc, kept in state/deploy/") && has_text("/var, kept in state/os/default/var"));
 }
 
+TEST_CASE("E8_credentials_that_systemd_would_take_are_said_not_to_be_covered") {
+  for (const auto& [tokens, covered] : {std::pair{"", false},
+                                        std::pair{"systemd.import_credentials=no ", true},
+                                        std::pair{"systemd.import_credentials=no systemd.import_credentials ", false}}) {
+    SealedDisk sealed;
+    sealed.config.cmdline = tokens + sealed.config.cmdline;
+    sealed.parts.cmdline = sealed.config.cmdline;
+    sealed.write("disk");
+    INFO(tokens);
+    const std::string uncovered = proof_record(sealed.proof("disk"))["not_covered"].dump();
+    CHECK(covered == (uncovered.find("credentials of the ESP") == std::string::npos));
+  }
+}
+
 TEST_CASE("another certificate proves nothing") {
   SealedDisk sealed;
   sealed.write("disk");
