@@ -33,14 +33,14 @@ class Marker {
   void mark(const Digest& root, Category category) {
     std::vector<std::pair<Digest, Category>> pending{{root, category}};
     while (!pending.empty()) {
-      const auto [digest, kind] = pending.back();
+      const std::pair<Digest, Category> object = pending.back();
       pending.pop_back();
-      if (!walked_.emplace(digest, kind).second) continue;
-      live_.insert(digest);
-      const Bytes content = repository_.objects().read(digest);
-      during("object objects/" + object_path(digest), [&] {
-        if (kind == Category::images) {
-          for (const erofs::ImageObject& object : erofs::image_objects(content)) live_.insert(object.digest);
+      if (!walked_.insert(object).second) continue;
+      live_.insert(object.first);
+      const Bytes content = repository_.objects().read(object.first);
+      during("object objects/" + object_path(object.first), [&] {
+        if (object.second == Category::images) {
+          for (const erofs::ImageObject& each : erofs::image_objects(content)) live_.insert(each.digest);
         } else {
           add_stream(content, pending);
         }

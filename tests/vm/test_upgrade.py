@@ -5,7 +5,6 @@ restart ends the emulator, so that between boots the ESP can be looked into."""
 
 import dataclasses
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -30,7 +29,6 @@ SECONDS = 400  # of one boot with what is done in it
 BOOTED_SEALED = ("UEFI Secure Boot is enabled", "root verified sha512:")
 
 
-@unittest.skipUnless(os.environ.get("SEALROOT_VM_ALL"), "takes ten minutes: scripts/test --vm-all")
 @unittest.skipUnless(shutil.which("docker-registry"), "docker-registry is not installed")
 class Upgrade(BootTest):
     @classmethod
