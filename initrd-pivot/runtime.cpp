@@ -62,6 +62,9 @@ int memcmp(const void* left, const void* right, std::size_t size) {
   return 0;
 }
 
+/// What clang makes of a memcmp() of which only the equality counts.
+int bcmp(const void* left, const void* right, std::size_t size) { return memcmp(left, right, size); }
+
 void* memchr(const void* bytes, int value, std::size_t size) {
   auto* at = static_cast<const unsigned char*>(bytes);
   for (; size > 0; --size, ++at) {
