@@ -9,9 +9,12 @@ using namespace sealroot;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   accepts([&] {
-    const ReadImage read = read_image({data, size});
+    ReadImage read = read_image({data, size});
     print_dumpfile(read.tree);
     const Bytes again = make_image(read.tree, read.format);
+    if (read.format == ImageFormat::v2) {  // which is made without nanoseconds, though they can stand in it
+      for (Node& node : read.tree.nodes) node.metadata.mtime_nanoseconds = 0;
+    }
     promise(print_dumpfile(read_image(again).tree) == print_dumpfile(read.tree),
             "written and read again it is another tree");
   });
