@@ -84,7 +84,8 @@ class Upgrade(BootTest):
 
     def check_step(self, console, **expected):
         found = {name: console.value(name.replace("_", "-")) for name in expected}
-        self.assertEqual(expected, found, self._explain(console, f"on the console: {found}"))
+        if found != expected:
+            self.fail(self._explain(console, f"{expected} was expected, {found} is on the console"))
         self.check(console, shown=[*BOOTED_SEALED, "^SEALROOT-CHECK drive=done"], hidden=["FATAL"])
 
     def roles(self, console):
