@@ -167,6 +167,19 @@ TEST_CASE("C5_another_initramfs_never_sees_a_token_that_was_appended") {
   }
 }
 
+TEST_CASE("a list of modules that is too long or can't be read ends the boot") {
+  FakeKernel kernel = FakeKernel::machine();
+  kernel.files["/modules.load"] = std::string(16 * 1024, '\n');
+  CHECK(kernel.boot().how == "reboot");
+  CHECK_THAT(kernel.console, has_text("/modules.load: too large"));
+
+  FakeKernel unreadable = FakeKernel::machine();
+  unreadable.files["/modules.load"] = "/lib/a.ko\n";
+  unreadable.failures["open /modules.load"] = -EIO;
+  CHECK(unreadable.boot().how == "reboot");
+  CHECK_THAT(unreadable.console, has_text("reading /modules.load"));
+}
+
 TEST_CASE("modules are loaded in the order of the list") {
   FakeKernel kernel = FakeKernel::machine();
   kernel.files["/modules.load"] = "/lib/a.ko\n-/lib/b.ko\n/lib/c.ko\n-/lib/missing.ko\n";
