@@ -43,6 +43,7 @@ TEST_CASE("every failing call of the kernel ends the boot with its code") {
     const char* words;
   };
   const std::string read_image = "read " + image, open_image = "beneath " + image;
+  const std::string set_source = "fs_set overlay source=composefs:" + good_hex;
   const Row rows[] = {
       {"mount proc /proc", -EPERM, 10, "mounting /proc: not permitted"},
       {"open /sealroot.conf", -ENOENT, 10, "reading /sealroot.conf: not found"},
@@ -64,6 +65,7 @@ TEST_CASE("every failing call of the kernel ends the boot with its code") {
       {"fs_mount erofs ro", -EPERM, 14, "erofs: mounting"},
       {"attach <erofs> /sysroot", -EINVAL, 14, "mounting on /sysroot"},
       {"fs_open overlay", -ENODEV, 15, "overlay: file system unknown"},
+      {set_source.c_str(), -EINVAL, 15, "overlay: source"},
       {"fs_set overlay metacopy=on", -EINVAL, 15, "metacopy=on"},
       {"fs_set overlay verity=require", -EINVAL, 15, "verity=require"},
       {"fs_create overlay", -EINVAL, 15, "overlay: invalid argument"},
