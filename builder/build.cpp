@@ -249,7 +249,7 @@ std::string container_tag(const BuildOptions& options, const Release& release) {
 /// of the same tree later.
 std::optional<Digest> add_container_image(const Repository& repository, const SourceResult& source) {
   if (!source.streams || !source.streams->unrecorded.empty()) return std::nullopt;
-  return repository.add_image(make_image(source.tree, ImageFormat::v1));
+  return add_image(repository, PlannedImage(source.tree, ImageFormat::v1));
 }
 
 /// The names that composefs-rs has for the images of a container image in format V1. It labels as `automatic` does.
@@ -335,8 +335,7 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
   const std::optional<Digest> container_image = add_container_image(repository, source);
   const UkiLayer uki_layer(source.tree);  // before the boot form empties /boot
   const std::optional<std::string> policy = make_boot_tree(source, options.labels);
-  const Bytes image_bytes = make_image(source.tree, ImageFormat::v1);
-  const Digest image = repository.add_image(image_bytes);
+  const Digest image = add_image(repository, PlannedImage(source.tree, ImageFormat::v1));
 
   progress("assembling and signing the UKI", 0, 0);
   UkiParts uki_parts = make_uki_parts(options, profile, parts, image);
@@ -352,7 +351,7 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
   if (names_file(options.uki_config)) record.add_input("--uki-config", as_bytes(profile.text));
   if (options.pivot) record.add_input("--pivot", parts.pivot);
   for (const auto& [name, content] : parts.initrd_files) record.add_input(name, content);
-  record.add_image(image, image_bytes.size(), policy);
+  record.add_image(image, repository.objects().usage(image).size_bytes, policy);
   record.add_objects(output.directory(), repository.objects(), sealed.objects);
   record.add_uki(sealed.uki_name, sealed.uki, uki_parts, parts.kernel, parts.stub, profile);
 

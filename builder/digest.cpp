@@ -5,7 +5,6 @@
 #include "builder/labels/policy.hpp"
 #include "store/core/error.hpp"
 #include "store/ingest.hpp"
-#include "store/verity/verity_hasher.hpp"
 
 namespace sealroot {
 
@@ -63,9 +62,9 @@ DigestResult digest_source(const DigestOptions& options, const ReadProgress& pro
     check_bootable_tree(source.tree);
     policy = make_boot_tree(source, options.tree.labels);
   }
-  const Bytes image = make_image(source.tree, ImageFormat::v1);
-  const Digest digest = repository ? repository->add_image(image) : measure_bytes(options.tree.algorithm, image);
-  return {digest, image.size(), std::move(policy), std::move(source.info)};
+  const PlannedImage image(source.tree, ImageFormat::v1);
+  const Digest digest = repository ? add_image(*repository, image) : image.measure(options.tree.algorithm);
+  return {digest, image.size_bytes(), std::move(policy), std::move(source.info)};
 }
 
 }  // namespace sealroot

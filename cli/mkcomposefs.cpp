@@ -193,11 +193,14 @@ int run_mkcomposefs(int argc, char** argv) {
   const Fd output = arguments.write_image ? open_output(arguments.image) : Fd();
   const Tree tree = arguments.from_dumpfile ? read_dumpfile(arguments.source)
                                             : read_directory_tree(arguments.source, arguments.directory);
-  const Bytes image = make_image(tree, image_format);
-  if (output) write_all(output, image);
+  VerityHasher hasher(Algorithm::sha256);
+  PlannedImage(tree, image_format).write([&](ByteView bytes) {
+    if (output) write_all(output, bytes);
+    if (arguments.print_digest) hasher.update(bytes);
+  });
   if (arguments.print_digest) {
     const Fd terminal(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
-    write_all(terminal, as_bytes(to_hex(measure_bytes(Algorithm::sha256, image)) + "\n"));
+    write_all(terminal, as_bytes(to_hex(hasher.finish()) + "\n"));
   }
   return 0;
 }

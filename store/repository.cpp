@@ -13,6 +13,8 @@
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
 #include "store/listing.hpp"
+#include "store/new_image.hpp"
+#include "store/replace_symlink.hpp"
 #include "store/temporary_name.hpp"
 #include "store/verity/kernel.hpp"
 
@@ -68,19 +70,6 @@ void write_meta(const Fd& directory, Algorithm algorithm) {
   if (::fsync(file.get()) < 0) throw os_error("syncing meta.json");
   if (::renameat(directory.get(), temporary.c_str(), directory.get(), "meta.json") < 0) {
     throw os_error("creating meta.json");
-  }
-}
-
-/// Puts a symlink in place of what had this name, in one step.
-void replace_symlink(const Fd& directory, const std::string& target, const std::string& name) {
-  const std::string temporary = temporary_name();
-  if (::symlinkat(target.c_str(), directory.get(), temporary.c_str()) < 0) {
-    throw os_error("creating symlink " + quoted(name));
-  }
-  if (::renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()) < 0) {
-    const int error_number = errno;
-    ::unlinkat(directory.get(), temporary.c_str(), 0);
-    throw os_error("creating symlink " + quoted(name), error_number);
   }
 }
 
@@ -187,14 +176,7 @@ void Repository::sync() const {
 }
 
 Digest Repository::add_image(ByteView image) const {
-  require_writable();
-  const Digest digest = objects_.put(image);
-  during("naming image " + to_hex(digest), [&] {
-    const Fd images = open_beneath(directory_, "images", O_RDONLY | O_DIRECTORY);
-    sync();
-    replace_symlink(images, "../objects/" + object_path(digest), to_hex(digest));
-  });
-  return digest;
+  return sealroot::add_image(*this, [&](const auto& output) { output(image); });
 }
 
 void Repository::set_ref(const std::string& folder, const std::string& name, const std::string& target) const {

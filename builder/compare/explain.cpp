@@ -9,7 +9,6 @@
 #include "builder/source/source.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
-#include "store/verity/verity_hasher.hpp"
 
 namespace sealroot {
 namespace {
@@ -54,7 +53,7 @@ std::optional<Tree> try_variant(const Operand& source, const Variant& variant, s
 
 std::optional<Digest> try_digest(const Tree& tree, ImageFormat format, Algorithm algorithm, std::string& problem) {
   try {
-    return measure_bytes(algorithm, make_image(tree, format));
+    return PlannedImage(tree, format).measure(algorithm);
   } catch (const Error& error) {
     problem = error.what();
     return std::nullopt;

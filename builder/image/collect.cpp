@@ -9,6 +9,7 @@
 #include <string>
 
 #include "builder/image/overlay_xattrs.hpp"
+#include "builder/image/own_objects.hpp"
 #include "builder/image/plan.hpp"
 #include "store/core/hex.hpp"
 
@@ -35,24 +36,23 @@ std::uint16_t type_bits(const Node& node) {
 class Collector {
  public:
   Collector(const Tree& tree, const Survey& survey, ImageFormat format)
-      : tree_(tree), survey_(survey), plan_(format), first_stub_(static_cast<NodeId>(tree.nodes.size())) {
-    const std::size_t node_count = survey.depth_first.size();
-    plan_.inodes.reserve(node_count + stub_count);
-    plan_.dirents.reserve(3 * node_count / 2 + stub_count);
-    plan_.xattr_ids.reserve(2 * node_count);
+      : tree_(tree),
+        survey_(survey),
+        own_objects_(find_own_objects(tree, survey)),
+        plan_(tree, format),
+        first_stub_(static_cast<NodeId>(tree.nodes.size())) {
+    plan_.inodes.reserve(survey.depth_first.size() + stub_count);
+    plan_.dirents.reserve(survey.all_names + 2 * survey.directory_count + stub_count);
     plan_.inode_of.assign(tree.nodes.size() + stub_count, unnumbered);
-    order_.reserve(node_count + stub_count);
   }
 
   /// V0 and V1: breadth first, with the escapes of overlayfs.
   Plan run_breadth_first() {
     number(root_node);
-    for (std::size_t next = 0; next < order_.size(); ++next) {
-      if (order_[next] >= first_stub_) {
-        add_stub();
-      } else {
-        add_node(order_[next]);
-      }
+    for (std::size_t next = 0; next < plan_.inodes.size(); ++next) {
+      PlannedInode inode = plan_.inodes[next];
+      inode.node >= first_stub_ ? fill_stub(inode) : fill(inode);
+      plan_.inodes[next] = inode;
     }
     plan_.composefs_version = plan_.format == ImageFormat::v1 ? 1 : 0;
     find_build_time();
@@ -62,26 +62,26 @@ class Collector {
   /// V2: depth first, the tree as it is, whole seconds only.
   Plan run_depth_first() {
     for (const NodeId node : survey_.depth_first) number(node);
-    for (const NodeId node : order_) add_node_v2(node);
+    for (PlannedInode& inode : plan_.inodes) fill_v2(inode);
     plan_.composefs_version = 2;
     return std::move(plan_);
   }
 
  private:
   void number(NodeId node) {
-    plan_.inode_of[node] = static_cast<std::uint32_t>(order_.size());
-    order_.push_back(node);
+    plan_.inode_of[node] = static_cast<std::uint32_t>(plan_.inodes.size());
+    plan_.inodes.push_back({.node = node});
   }
 
-  void add_node(NodeId id) {
+  void fill(PlannedInode& inode) {
+    const NodeId id = inode.node;
     const Node& node = tree_[id];
-    PlannedInode inode;
-    fill_metadata(inode, node);
+    inode.mode = static_cast<std::uint16_t>(type_bits(node) | node.metadata.permissions);
     inode.nlink = node.nlink.value_or(survey_.name_count[id]);
     xattrs_.start();
     xattrs_.add(node.metadata.xattrs);
     if (const Directory* directory = node.directory()) {
-      if (add_dirents(inode, id, *directory)) xattrs_.set_has_whiteouts(plan_.format == ImageFormat::v1);
+      if (add_dirents(inode, *directory)) xattrs_.set_has_whiteouts(plan_.format == ImageFormat::v1);
       if (id == root_node) xattrs_.set_root();
     } else if (is_whiteout(node)) {
       inode.mode = static_cast<std::uint16_t>(S_IFREG | node.metadata.permissions);
@@ -92,15 +92,13 @@ class Collector {
     finish(inode, xattrs_.sorted());
   }
 
-  void add_node_v2(NodeId id) {
-    const Node& node = tree_[id];
-    PlannedInode inode;
-    fill_metadata(inode, node);
-    inode.mtime_nanoseconds = 0;
-    inode.nlink = survey_.name_count[id];
+  void fill_v2(PlannedInode& inode) {
+    const Node& node = tree_[inode.node];
+    inode.mode = static_cast<std::uint16_t>(type_bits(node) | node.metadata.permissions);
+    inode.nlink = survey_.name_count[inode.node];
     xattrs_.start();
     if (const Directory* directory = node.directory()) {
-      add_dirents(inode, id, *directory);
+      add_dirents(inode, *directory);
     } else {
       fill_content(inode, node);
     }
@@ -108,65 +106,45 @@ class Collector {
     finish(inode, xattrs_.as_added());
   }
 
-  void fill_metadata(PlannedInode& inode, const Node& node) const {
-    inode.mode = static_cast<std::uint16_t>(type_bits(node) | node.metadata.permissions);
-    inode.uid = node.metadata.uid;
-    inode.gid = node.metadata.gid;
-    inode.mtime_seconds = node.metadata.mtime_seconds;
-    inode.mtime_nanoseconds = node.metadata.mtime_nanoseconds;
-  }
-
   void fill_content(PlannedInode& inode, const Node& node) {
-    if (const Symlink* link = node.symlink()) {
+    if (node.symlink() != nullptr) {
       inode.data = Data::bytes;
-      inode.content = link->target;
-      inode.size = link->target.size();
-    } else if (const DeviceNode* device = std::get_if<DeviceNode>(&node.content)) {
-      inode.rdev = device->rdev;
     } else if (const RegularFile* file = node.regular(); file != nullptr && file->size > 0) {
-      inode.size = file->size;
-      inode.content = file->inline_content;
-      inode.data = inode.content.empty() ? Data::chunks : Data::bytes;
-      inode.has_digest = file->digest.has_value();
-      if (inode.data == Data::chunks) xattrs_.set_object(*file);
+      inode.data = file->inline_content.empty() ? Data::chunks : Data::bytes;
+      if (inode.data != Data::chunks) return;
+      inode.own_object = own_objects_[inode.node];
+      if (!inode.own_object) xattrs_.set_object(*file);
     }
   }
 
-  void add_stub() {
-    const Metadata& root = tree_[root_node].metadata;
-    PlannedInode inode;
+  void fill_stub(PlannedInode& inode) {
     inode.mode = stub_mode;
-    inode.uid = root.uid;
-    inode.gid = root.gid;
-    inode.mtime_seconds = root.mtime_seconds;
-    inode.mtime_nanoseconds = root.mtime_nanoseconds;
-    xattrs_.start_stub(root.xattrs);
+    xattrs_.start_stub(tree_[root_node].metadata.xattrs);
     finish(inode, xattrs_.sorted());
   }
 
   void finish(PlannedInode& inode, std::span<const OverlayXattrs::Pair> xattrs) {
     inode.first_xattr = static_cast<std::uint32_t>(plan_.xattr_ids.size());
-    for (const auto& [key, value] : xattrs) {
-      plan_.xattr_ids.push_back(plan_.xattrs.add(key, value));
+    for (const auto& [key, value, text] : xattrs) {
+      plan_.xattr_ids.push_back(plan_.xattrs.add(key, value, text));
       if (key == "system.posix_acl_access" || key == "system.posix_acl_default") plan_.has_acl = true;
     }
     inode.xattr_count = static_cast<std::uint16_t>(plan_.xattr_ids.size() - inode.first_xattr);
-    plan_.inodes.push_back(inode);
   }
 
   // "." and ".." stand where bytewise order puts them, after "!" and "-"; so do the stubs in the root. Children that
   // have no number yet and have their primary name here get one; true if one of those is a whiteout.
-  bool add_dirents(PlannedInode& inode, NodeId id, const Directory& directory) {
+  bool add_dirents(PlannedInode& inode, const Directory& directory) {
     inode.data = Data::directory;
     inode.first_dirent = static_cast<std::uint32_t>(plan_.dirents.size());
     std::uint32_t directory_count = 2;
     bool has_whiteout = false;
-    auto extra = Extras(*this, id);
+    auto extra = Extras(*this, inode.node);
     for (const auto& [name, child] : directory.children) {
       extra.add_before(name);
-      plan_.dirents.push_back({name, child});
+      plan_.dirents.emplace_back(name, child);
       if (tree_[child].directory() != nullptr) ++directory_count;
-      if (plan_.inode_of[child] != unnumbered || !is_primary(tree_, survey_, child, id, name)) continue;
+      if (plan_.inode_of[child] != unnumbered || !is_primary(tree_, survey_, child, inode.node, name)) continue;
       number(child);
       has_whiteout = has_whiteout || is_whiteout(tree_[child]);
     }
@@ -203,7 +181,7 @@ class Collector {
         node = collector_.first_stub_ + next_ - 2;
         collector_.number(node);
       }
-      collector_.plan_.dirents.push_back({text(), node});
+      collector_.plan_.dirents.emplace_back(text(), node);
       ++next_;
     }
 
@@ -214,7 +192,10 @@ class Collector {
   };
 
   void find_build_time() {
-    const auto time = [](const PlannedInode& inode) { return std::pair(inode.mtime_seconds, inode.mtime_nanoseconds); };
+    const auto time = [this](const PlannedInode& inode) {
+      const Metadata& metadata = plan_.metadata_of(inode);
+      return std::pair(metadata.mtime_seconds, metadata.mtime_nanoseconds);
+    };
     std::pair<std::int64_t, std::uint32_t> least = time(plan_.inodes.front());
     for (const PlannedInode& inode : plan_.inodes) least = std::min(least, time(inode));
     plan_.build_time_seconds = least.first;
@@ -223,9 +204,9 @@ class Collector {
 
   const Tree& tree_;
   const Survey& survey_;
+  std::vector<bool> own_objects_;
   Plan plan_;
   NodeId first_stub_;
-  std::vector<NodeId> order_;
   OverlayXattrs xattrs_{plan_.xattrs};
 };
 

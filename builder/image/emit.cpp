@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// Plan -> bytes. The buffer has its final size and is all zero from the start, so padding needs no writing.
+// Plan -> bytes, from the first to the last, through one small buffer.
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cassert>
 #include <cstring>
 
+#include "builder/image/overlay_xattrs.hpp"
 #include "builder/image/plan.hpp"
 
 namespace sealroot::image {
@@ -32,31 +33,63 @@ erofs::FileType file_type(std::uint16_t mode) {
   }
 }
 
+/// What goes out at once: as much as VerityHasher takes without a copy.
+constexpr std::size_t piece_size = std::size_t{1} << 18;
+
 class Emitter {
  public:
-  explicit Emitter(const Plan& plan) : plan_(plan), image_(plan.image_size) {}
+  Emitter(const Plan& plan, const ImageOutput& output) : plan_(plan), output_(output), piece_(piece_size) {}
 
-  Bytes run() {
+  void run() {
     header();
     superblock();
+    const std::uint64_t first_block = plan_.blocks_start / block_size;
+    next_block_ = first_block;
     std::uint32_t number = 0;
     for (const PlannedInode& inode : plan_.inodes) {
-      position_ = inode.position;
+      pad_to(inode.position);
       header_of(inode, plan_.format == ImageFormat::v2 ? static_cast<std::uint32_t>(inode.nid()) : number++);
       xattrs_of(inode);
       tail_of(inode);
-      blocks_of(inode);
+      next_block_ += inode.block_count;
     }
-    position_ = plan_.inodes_end;
+    pad_to(plan_.inodes_end);
     for (const XattrId id : plan_.shared_xattrs) entry(plan_.xattrs[id]);
-    return std::move(image_);
+    next_block_ = first_block;
+    for (const PlannedInode& inode : plan_.inodes) blocks_of(inode);
+    pad_to(plan_.image_size);
+    flush();
   }
 
  private:
   void put(ByteView bytes) {
-    assert(position_ + bytes.size() <= image_.size());
-    if (!bytes.empty()) std::memcpy(image_.data() + position_, bytes.data(), bytes.size());
-    position_ += bytes.size();
+    while (!bytes.empty()) {
+      const std::size_t now = std::min(bytes.size(), piece_.size() - used_);
+      std::memcpy(piece_.data() + used_, bytes.data(), now);
+      added(now);
+      bytes = bytes.subspan(now);
+    }
+  }
+  void fill(std::uint8_t value, std::uint64_t count) {
+    while (count > 0) {
+      const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(count, piece_.size() - used_));
+      std::memset(piece_.data() + used_, value, now);
+      added(now);
+      count -= now;
+    }
+  }
+  void added(std::size_t count) {
+    used_ += count;
+    position_ += count;
+    if (used_ == piece_.size()) flush();
+  }
+  void pad_to(std::uint64_t position) {
+    assert(position >= position_);
+    fill(0, position - position_);
+  }
+  void flush() {
+    if (used_ > 0) output_(ByteView(piece_).first(used_));
+    used_ = 0;
   }
   template <typename T>
   void put_struct(const T& object) {
@@ -82,7 +115,7 @@ class Emitter {
     super.build_time_nsec = plan_.build_time_nanoseconds;
     super.blocks = static_cast<std::uint32_t>(plan_.image_size / block_size);
     super.xattr_blkaddr = static_cast<std::uint32_t>(shared_xattrs_block());
-    position_ = erofs::super_offset;
+    pad_to(erofs::super_offset);
     put_struct(super);
   }
 
@@ -98,11 +131,22 @@ class Emitter {
     return static_cast<std::uint16_t>(static_cast<unsigned>(layout) << erofs::datalayout_bit | version);
   }
 
-  static std::uint32_t i_u_of(const PlannedInode& inode) {
-    const std::uint32_t raw = inode.block_count > 0 ? inode.first_block : inode.rdev;
+  std::uint32_t i_u_of(const PlannedInode& inode) const {
+    const std::uint32_t raw = inode.block_count > 0 ? static_cast<std::uint32_t>(next_block_) : rdev_of(inode);
     if (inode.data != Data::chunks) return raw;
     // Chunk format and block address share the field; of a displaced chunk list only the upper half remains.
-    return (raw & 0xffff0000) | (inode.chunk_bits - erofs::block_bits);
+    return (raw & 0xffff0000) | (chunk_bits_of(inode) - erofs::block_bits);
+  }
+
+  std::uint32_t rdev_of(const PlannedInode& inode) const {
+    if (inode.data != Data::none || inode.node >= plan_.tree.nodes.size()) return 0;
+    const DeviceNode* const device = std::get_if<DeviceNode>(&plan_.node_of(inode).content);
+    return device != nullptr ? device->rdev : 0;
+  }
+
+  unsigned chunk_bits_of(const PlannedInode& inode) const {
+    if (plan_.format == ImageFormat::v2) return erofs::block_bits + erofs::chunk_format_blkbits_mask;
+    return chunk_bits(plan_.size_of(inode));
   }
 
   static std::uint16_t xattr_icount(const PlannedInode& inode) {
@@ -111,30 +155,31 @@ class Emitter {
   }
 
   void header_of(const PlannedInode& inode, std::uint32_t number) {
+    const Metadata& metadata = plan_.metadata_of(inode);
     if (inode.compact) {
       put_struct(erofs::InodeCompact{.i_format = format_of(inode),
                                      .i_xattr_icount = xattr_icount(inode),
                                      .i_mode = inode.mode,
                                      .i_nlink = static_cast<std::uint16_t>(inode.nlink),
-                                     .i_size = static_cast<std::uint32_t>(inode.size),
+                                     .i_size = static_cast<std::uint32_t>(plan_.size_of(inode)),
                                      .i_reserved = {},
                                      .i_u = i_u_of(inode),
                                      .i_ino = number,
-                                     .i_uid = static_cast<std::uint16_t>(inode.uid),
-                                     .i_gid = static_cast<std::uint16_t>(inode.gid),
+                                     .i_uid = static_cast<std::uint16_t>(metadata.uid),
+                                     .i_gid = static_cast<std::uint16_t>(metadata.gid),
                                      .i_reserved2 = {}});
     } else {
       put_struct(erofs::InodeExtended{.i_format = format_of(inode),
                                       .i_xattr_icount = xattr_icount(inode),
                                       .i_mode = inode.mode,
                                       .i_reserved = {},
-                                      .i_size = inode.size,
+                                      .i_size = plan_.size_of(inode),
                                       .i_u = i_u_of(inode),
                                       .i_ino = number,
-                                      .i_uid = inode.uid,
-                                      .i_gid = inode.gid,
-                                      .i_mtime = static_cast<std::uint64_t>(inode.mtime_seconds),
-                                      .i_mtime_nsec = inode.mtime_nanoseconds,
+                                      .i_uid = metadata.uid,
+                                      .i_gid = metadata.gid,
+                                      .i_mtime = static_cast<std::uint64_t>(metadata.mtime_seconds),
+                                      .i_mtime_nsec = plan_.mtime_nanoseconds_of(inode),
                                       .i_nlink = inode.nlink,
                                       .i_reserved2 = {}});
     }
@@ -143,15 +188,31 @@ class Emitter {
   void xattrs_of(const PlannedInode& inode) {
     if (inode.xattr_size == 0) return;
     const std::span<const XattrId> ids = plan_.xattrs_of(inode);
+    const std::span<const XattrId> shared = ids.first(inode.shared_count);
+    find_local_xattrs(inode, ids.subspan(inode.shared_count));
     std::uint32_t present = 0;
-    for (const XattrId id : ids) present |= name_filter_bit(plan_.xattrs[id]);
-    put_struct(erofs::XattrHeader{
-        .h_name_filter = ~present, .h_shared_count = static_cast<std::uint8_t>(inode.shared_count), .h_reserved2 = {}});
+    for (const XattrId id : shared) present |= name_filter_bit(plan_.xattrs[id]);
+    for (const Xattr& xattr : local_xattrs_) present |= name_filter_bit(xattr);
+    put_struct(erofs::XattrHeader{.h_name_filter = ~present, .h_shared_count = inode.shared_count, .h_reserved2 = {}});
     const std::uint64_t base = plan_.inodes_end - block_size * shared_xattrs_block();
-    for (const XattrId id : ids.first(inode.shared_count)) {
+    for (const XattrId id : shared) {
       put_struct(le32(static_cast<std::uint32_t>((base + plan_.xattrs[id].shared_offset) / erofs::xattr_align)));
     }
-    for (const XattrId id : ids.subspan(inode.shared_count)) entry(plan_.xattrs[id]);
+    for (const Xattr& xattr : local_xattrs_) entry(xattr);
+  }
+
+  /// V2 has those that name the object first, the others sort them by name.
+  void find_local_xattrs(const PlannedInode& inode, std::span<const XattrId> ids) {
+    local_xattrs_.clear();
+    if (inode.own_object) {
+      object_ = ObjectXattrs(*plan_.node_of(inode).regular());
+      local_xattrs_.push_back(plan_.xattrs.make(metacopy_name, object_.metacopy));
+      if (!object_.redirect.empty()) local_xattrs_.push_back(plan_.xattrs.make(redirect_name, object_.redirect));
+    }
+    for (const XattrId id : ids) local_xattrs_.push_back(plan_.xattrs[id]);
+    if (!inode.own_object || plan_.format == ImageFormat::v2) return;
+    std::sort(local_xattrs_.begin(), local_xattrs_.end(),
+              [](const Xattr& left, const Xattr& right) { return left.key < right.key; });
   }
 
   void entry(const Xattr& xattr) {
@@ -160,7 +221,7 @@ class Emitter {
                                  .e_value_size = static_cast<std::uint16_t>(xattr.value.size())});
     put(as_bytes(xattr.suffix()));
     put(as_bytes(xattr.value));
-    position_ = round_up(position_, erofs::xattr_align);
+    pad_to(round_up(position_, erofs::xattr_align));
   }
 
   void tail_of(const PlannedInode& inode) {
@@ -172,17 +233,17 @@ class Emitter {
         dirents(dirents_after_blocks(inode));
         break;
       case Data::bytes:
-        put(as_bytes(inode.content.substr(inode.content.size() - inode.tail_size)));
+        content_tail(inode);
         break;
       case Data::chunks:
-        null_chunks(inode.tail_size / sizeof(erofs::null_addr));
+        fill(0xff, inode.tail_size);  // erofs::null_addr
         break;
     }
   }
 
   void blocks_of(const PlannedInode& inode) {
     if (inode.block_count == 0) return;
-    position_ = block_size * inode.first_block;
+    pad_to(block_size * next_block_);
     switch (inode.data) {
       case Data::none:
         break;
@@ -190,12 +251,22 @@ class Emitter {
         dirent_blocks(inode);
         break;
       case Data::bytes:
-        put(as_bytes(inode.content.substr(0, inode.content.size() - inode.tail_size)));
+        content_blocks(inode);
         break;
       case Data::chunks:
-        null_chunks(block_size / sizeof(erofs::null_addr));
+        fill(0xff, block_size);  // erofs::null_addr
         break;
     }
+    next_block_ += inode.block_count;
+  }
+
+  void content_tail(const PlannedInode& inode) {
+    const std::string_view content = plan_.content_of(inode);
+    put(as_bytes(content.substr(content.size() - inode.tail_size)));
+  }
+  void content_blocks(const PlannedInode& inode) {
+    const std::string_view content = plan_.content_of(inode);
+    put(as_bytes(content.substr(0, content.size() - inode.tail_size)));
   }
 
   std::span<const PlannedDirent> dirents_after_blocks(const PlannedInode& inode) const {
@@ -207,7 +278,7 @@ class Emitter {
   void dirent_blocks(const PlannedInode& inode) {
     std::span<const PlannedDirent> left = plan_.dirents_of(inode);
     for (std::uint32_t i = 0; i < inode.block_count; ++i) {
-      position_ = block_size * (inode.first_block + i);
+      pad_to(block_size * (next_block_ + i));
       const std::size_t count = dirents_in_block(left);
       dirents(left.first(count));
       left = left.subspan(count);
@@ -222,23 +293,23 @@ class Emitter {
                                .nameoff = static_cast<std::uint16_t>(name_offset),
                                .file_type = static_cast<std::uint8_t>(file_type(target.mode)),
                                .reserved = 0});
-      name_offset += dirent.name.size();
+      name_offset += dirent.name().size();
     }
-    for (const PlannedDirent& dirent : block) put(as_bytes(dirent.name));
-  }
-
-  void null_chunks(std::size_t count) {
-    std::fill_n(image_.begin() + static_cast<std::ptrdiff_t>(position_), count * sizeof(erofs::null_addr), 0xff);
-    position_ += count * sizeof(erofs::null_addr);
+    for (const PlannedDirent& dirent : block) put(as_bytes(dirent.name()));
   }
 
   const Plan& plan_;
-  Bytes image_;
+  const ImageOutput& output_;
+  Bytes piece_;  // what has not gone out yet
+  std::size_t used_ = 0;
   std::uint64_t position_ = 0;
+  std::uint64_t next_block_ = 0;
+  ObjectXattrs object_;
+  std::vector<Xattr> local_xattrs_;  // of the inode that is written; views of object_ and of the table's text
 };
 
 }  // namespace
 
-Bytes emit(const Plan& plan) { return Emitter(plan).run(); }
+void emit(const Plan& plan, const ImageOutput& output) { Emitter(plan, output).run(); }
 
 }  // namespace sealroot::image

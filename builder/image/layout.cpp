@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <tuple>
 
+#include "builder/image/overlay_xattrs.hpp"
 #include "builder/image/plan.hpp"
 #include "store/core/error.hpp"
 
@@ -53,15 +54,20 @@ std::uint64_t share_xattrs(Plan& plan) {
 
 /// Shared ones first, each group in the order it had; xattr_size follows.
 void place_xattrs(Plan& plan, PlannedInode& inode) {
-  if (inode.xattr_count == 0) return;
+  if (inode.xattr_count == 0 && !inode.own_object) return;
   XattrId* const first = plan.xattr_ids.data() + inode.first_xattr;
   XattrId* const last = first + inode.xattr_count;
   std::uint16_t shared_left = max_shared_count;
   XattrId* const local = std::stable_partition(
       first, last, [&](XattrId id) { return plan.xattrs[id].shared && shared_left > 0 && shared_left-- > 0; });
-  inode.shared_count = static_cast<std::uint16_t>(local - first);
+  inode.shared_count = static_cast<std::uint8_t>(local - first);
   std::uint64_t size = sizeof(erofs::XattrHeader) + 4 * std::uint64_t{inode.shared_count};
   for (const XattrId* id = local; id != last; ++id) size += plan.xattrs[*id].entry_size();
+  if (inode.own_object) {
+    const ObjectXattrs object(*plan.node_of(inode).regular());
+    size += plan.xattrs.make(metacopy_name, object.metacopy).entry_size();
+    if (!object.redirect.empty()) size += plan.xattrs.make(redirect_name, object.redirect).entry_size();
+  }
   inode.xattr_size = static_cast<std::uint32_t>(size);  // the survey's limit keeps it under 64 KiB
 }
 
@@ -74,23 +80,23 @@ void size_directory(const Plan& plan, PlannedInode& inode) {
     left = left.subspan(count);
   }
   for (const PlannedDirent& dirent : left) {
-    inode.tail_size += static_cast<std::uint32_t>(sizeof(erofs::Dirent) + dirent.name.size());
+    inode.tail_size += static_cast<std::uint32_t>(sizeof(erofs::Dirent) + dirent.name().size());
   }
   if (inode.tail_size > max_tail_size) {
     ++inode.block_count;
     inode.tail_size = 0;
   }
-  inode.size = block_size * inode.block_count + inode.tail_size;
 }
 
 /// V2 has all contents inline.
 void size_content(const Plan& plan, PlannedInode& inode) {
+  const auto size = static_cast<std::uint32_t>(plan.content_of(inode).size());
   if (plan.format == ImageFormat::v2 || (inode.mode & S_IFMT) == S_IFLNK) {  // of links see pad_link()
-    inode.tail_size = static_cast<std::uint32_t>(inode.size);
+    inode.tail_size = size;
     return;
   }
-  inode.block_count = static_cast<std::uint32_t>(inode.size / block_size);
-  inode.tail_size = static_cast<std::uint32_t>(inode.size % block_size);
+  inode.block_count = size / block_size;
+  inode.tail_size = size % block_size;
   if (inode.tail_size > max_tail_size) {
     ++inode.block_count;
     inode.tail_size = 0;
@@ -99,13 +105,9 @@ void size_content(const Plan& plan, PlannedInode& inode) {
 
 /// V2 has one chunk of the largest size. Without a digest it forgets that one.
 void size_chunks(const Plan& plan, PlannedInode& inode) {
-  if (plan.format == ImageFormat::v2) {
-    inode.chunk_bits = erofs::block_bits + erofs::chunk_format_blkbits_mask;
-    inode.tail_size = inode.has_digest ? sizeof(erofs::null_addr) : 0;
-    return;
-  }
-  inode.chunk_bits = chunk_bits(inode.size);
-  inode.tail_size = static_cast<std::uint32_t>(sizeof(erofs::null_addr) * chunk_count(inode.size));
+  const RegularFile& file = *plan.node_of(inode).regular();
+  const std::uint64_t count = plan.format != ImageFormat::v2 ? chunk_count(file.size) : file.digest ? 1 : 0;
+  inode.tail_size = static_cast<std::uint32_t>(sizeof(erofs::null_addr) * count);
 }
 
 void size_data(const Plan& plan, PlannedInode& inode) {
@@ -125,9 +127,10 @@ void size_data(const Plan& plan, PlannedInode& inode) {
 }
 
 bool fits_compact(const Plan& plan, const PlannedInode& inode) {
-  return plan.format != ImageFormat::v2 && inode.mtime_seconds == plan.build_time_seconds &&
-         inode.mtime_nanoseconds == plan.build_time_nanoseconds && inode.nlink <= UINT16_MAX &&
-         inode.uid <= UINT16_MAX && inode.gid <= UINT16_MAX && inode.size <= UINT32_MAX;
+  const Metadata& metadata = plan.metadata_of(inode);
+  return plan.format != ImageFormat::v2 && metadata.mtime_seconds == plan.build_time_seconds &&
+         metadata.mtime_nanoseconds == plan.build_time_nanoseconds && inode.nlink <= UINT16_MAX &&
+         metadata.uid <= UINT16_MAX && metadata.gid <= UINT16_MAX && plan.size_of(inode) <= UINT32_MAX;
 }
 
 std::uint64_t to_next_block(std::uint64_t position) { return round_up(position, block_size) - position; }
@@ -188,22 +191,32 @@ void place_inodes(Plan& plan) {
 void place_blocks(Plan& plan, std::uint64_t shared_xattrs_size) {
   plan.blocks_start = round_up(plan.inodes_end + shared_xattrs_size, block_size);
   std::uint64_t block = plan.blocks_start / block_size;
-  for (PlannedInode& inode : plan.inodes) {
-    if (inode.block_count == 0) continue;
-    inode.first_block = static_cast<std::uint32_t>(block);
-    block += inode.block_count;
-  }
+  for (const PlannedInode& inode : plan.inodes) block += inode.block_count;
   if (block > UINT32_MAX) throw Error(Fault::malformed, "more than 2^32 blocks");
   plan.image_size = block * block_size;
 }
 
 }  // namespace
 
+std::uint64_t Plan::size_of(const PlannedInode& inode) const {
+  switch (inode.data) {
+    case Data::none:
+      return 0;
+    case Data::directory:
+      return block_size * inode.block_count + inode.tail_size;
+    case Data::bytes:
+      return content_of(inode).size();
+    case Data::chunks:
+      return node_of(inode).regular()->size;
+  }
+  return 0;
+}
+
 std::size_t dirents_in_block(std::span<const PlannedDirent> dirents) {
   std::size_t size = 0;
   std::size_t count = 0;
   for (; count < dirents.size(); ++count) {
-    size += sizeof(erofs::Dirent) + dirents[count].name.size();
+    size += sizeof(erofs::Dirent) + dirents[count].name().size();
     if (size > block_size) break;
   }
   return count;

@@ -2,7 +2,6 @@
 #include "builder/image/overlay_xattrs.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "store/core/digest_text.hpp"
 
@@ -13,15 +12,29 @@ constexpr std::string_view overlay_prefix = "trusted.overlay.";
 
 }  // namespace
 
+ObjectXattrs::ObjectXattrs(const RegularFile& file) {
+  if (file.digest) {
+    // struct ovl_metacopy of linux/fs/overlayfs/overlayfs.h: version, length, flags, algorithm, digest
+    const std::string_view digest = as_text(file.digest->bytes());
+    metacopy = {0, static_cast<char>(4 + digest.size()), 0, static_cast<char>(file.digest->algorithm())};
+    metacopy += digest;
+  }
+  if (!file.payload.empty()) {
+    redirect = "/" + file.payload.get();
+  } else if (file.digest && !file.without_payload) {
+    redirect = "/" + object_path(*file.digest);
+  }
+}
+
 void OverlayXattrs::start() { pairs_.clear(); }
 
 void OverlayXattrs::add(const Xattrs& xattrs) {
   for (const auto& [key, value] : xattrs) {
     if (key.starts_with(overlay_prefix)) {
       const std::string_view rest = std::string_view(key).substr(overlay_prefix.size());
-      pairs_.emplace_back(table_.keep({overlay_prefix, "overlay.", rest}), value);
+      pairs_.push_back({table_.keep({overlay_prefix, "overlay.", rest}), value});
     } else {
-      pairs_.emplace_back(key, value);
+      pairs_.push_back({key, value});
     }
   }
 }
@@ -29,27 +42,16 @@ void OverlayXattrs::add(const Xattrs& xattrs) {
 void OverlayXattrs::start_stub(const Xattrs& root) {
   pairs_.clear();
   if (const auto label = root.find("security.selinux"); label != root.end()) {
-    pairs_.emplace_back(label->first, label->second);
+    pairs_.push_back({label->first, label->second});
   }
 }
 
 void OverlayXattrs::set_root() { set("trusted.overlay.opaque", "y"); }
 
 void OverlayXattrs::set_object(const RegularFile& file) {
-  std::string_view metacopy;
-  if (file.digest) {
-    // struct ovl_metacopy of linux/fs/overlayfs/overlayfs.h: version, length, flags, algorithm, digest
-    const std::string_view digest = as_text(file.digest->bytes());
-    const std::array<char, 4> header{0, static_cast<char>(4 + digest.size()), 0,
-                                     static_cast<char>(file.digest->algorithm())};
-    metacopy = table_.keep({{header.data(), header.size()}, digest});
-  }
-  set("trusted.overlay.metacopy", metacopy);
-  if (!file.payload.empty()) {
-    set("trusted.overlay.redirect", table_.keep({"/", file.payload.get()}));
-  } else if (file.digest && !file.without_payload) {
-    set("trusted.overlay.redirect", table_.keep({"/", object_path(*file.digest)}));
-  }
+  object_ = ObjectXattrs(file);
+  set(metacopy_name, object_.metacopy, XattrText::passing);
+  if (!object_.redirect.empty()) set(redirect_name, object_.redirect, XattrText::passing);
 }
 
 void OverlayXattrs::set_whiteout() {
@@ -70,12 +72,12 @@ std::span<const OverlayXattrs::Pair> OverlayXattrs::sorted() {
   return pairs_;
 }
 
-void OverlayXattrs::set(std::string_view key, std::string_view value) {
-  const auto old = std::find_if(pairs_.begin(), pairs_.end(), [&](const Pair& pair) { return pair.first == key; });
+void OverlayXattrs::set(std::string_view key, std::string_view value, XattrText text) {
+  const auto old = std::find_if(pairs_.begin(), pairs_.end(), [&](const Pair& pair) { return pair.key == key; });
   if (old != pairs_.end()) {
-    old->second = value;
+    *old = {key, value, text};
   } else {
-    pairs_.emplace_back(key, value);
+    pairs_.push_back({key, value, text});
   }
 }
 

@@ -46,6 +46,7 @@ class Walk {
       }
       const auto& [name, node] = *step.next++;
       check_name(name);
+      ++survey_.all_names;
       visit(node, step.directory);
     }
     for (const auto& [node, name] : tree_.primary_names) settle_primary_name(node, name);
@@ -71,6 +72,7 @@ class Walk {
     if (const RegularFile* file = node.regular()) check_file(*file);
     if (const Symlink* link = node.symlink()) check_target(link->target);
     if (const Directory* children = node.directory()) {
+      ++survey_.directory_count;
       steps_.push_back({id, children->children.begin(), children->children.end()});
     }
   }

@@ -30,7 +30,7 @@ std::uint32_t Xattr::entry_size() const {
 
 XattrTable::XattrTable(PrefixTable prefixes) : prefixes_(prefixes), slots_(1024) {}
 
-XattrId XattrTable::add(std::string_view key, std::string_view value) {
+XattrId XattrTable::add(std::string_view key, std::string_view value, XattrText value_text) {
   const std::uint32_t hash = hash_of(key, value);
   std::size_t slot = find_slot(key, value, hash);
   if (slots_[slot] == 0) {
@@ -38,13 +38,17 @@ XattrId XattrTable::add(std::string_view key, std::string_view value) {
       grow();
       slot = find_slot(key, value, hash);
     }
-    xattrs_.push_back({.key = key, .value = value, .prefix_index = prefix_index(key)});
+    xattrs_.push_back(make(key, value_text == XattrText::lasting ? value : keep({value})));
     hashes_.push_back(hash);
     slots_[slot] = static_cast<std::uint32_t>(xattrs_.size());
   }
   const XattrId id = slots_[slot] - 1;
   ++xattrs_[id].uses;
   return id;
+}
+
+Xattr XattrTable::make(std::string_view key, std::string_view value) const {
+  return {.key = key, .value = value, .prefix_index = prefix_index(key)};
 }
 
 std::size_t XattrTable::find_slot(std::string_view key, std::string_view value, std::uint32_t hash) const {
@@ -71,7 +75,7 @@ void XattrTable::grow() {
 std::string_view XattrTable::keep(std::initializer_list<std::string_view> parts) {
   std::size_t size = 0;
   for (const std::string_view part : parts) size += part.size();
-  if (size > text_left_) {
+  if (text_.empty() || size > text_left_) {
     text_left_ = std::max(size, text_chunk_size);
     text_.push_back(std::make_unique_for_overwrite<char[]>(text_left_));
   }

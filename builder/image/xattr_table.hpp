@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // All xattrs of an image, each (name, value) pair once with the number of inodes that have it: pairs used more than
-// once are written once and referred to. A hash table over one vector, since every file brings two or three.
+// once are written once and referred to. A hash table over one vector.
 #pragma once
 
 #include <cstdint>
@@ -30,12 +30,17 @@ struct Xattr {
 /// Which prefixes an image format abbreviates: V0 and V1 store lustre. names whole.
 enum class PrefixTable : bool { without_lustre, all };
 
+/// Whether a text outlives the table.
+enum class XattrText : bool { passing, lasting };
+
 class XattrTable {
  public:
   explicit XattrTable(PrefixTable prefixes);
 
-  /// The pair's id; counts one more use of it. `key` and `value` outlive the table (see keep()).
-  XattrId add(std::string_view key, std::string_view value);
+  /// The pair's id; counts one more use of it. `key` outlives the table (see keep()), and `value` if it is `lasting`.
+  XattrId add(std::string_view key, std::string_view value, XattrText value_text);
+  /// A pair as the table would have it, but not in it.
+  Xattr make(std::string_view key, std::string_view value) const;
   /// The parts put together, in memory of the table.
   std::string_view keep(std::initializer_list<std::string_view> parts);
 
