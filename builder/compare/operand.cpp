@@ -29,7 +29,7 @@ Operand read_directory_operand(const std::string& name, const OperandOptions& op
   Ingest ingest(nullptr, *options.algorithm, options.threads);
   keep_policy_files(ingest);
   MergedTree merged;
-  merged.apply(read_directory(name, ingest, {}, as_it_is));
+  read_directory(name, merged, ingest, {}, as_it_is);
   Tree tree = std::move(merged).finish(ingest.finish());
   return {"directory", std::move(tree), {}, {}, read_kept_files(ingest)};
 }

@@ -55,14 +55,15 @@ class ContentSink {
 class LayerReader {
  public:
   LayerReader(ChunkSource& stream, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest, LayerStream* recorder,
-              const KnownLayer* known)
+              const KnownLayer* known, MergedTree* lowest)
       : tar_(stream, recorder),
         file_(recorder == nullptr ? stream.backing_file() : BackingFile{}),
         whiteouts_(whiteouts),
         budget_(budget),
         ingest_(ingest),
         recorder_(recorder),
-        known_(known) {}
+        known_(known),
+        lowest_(lowest) {}
 
   void read_all(Layer& layer) {
     while (const TarEntry* const entry = tar_.next()) {
@@ -93,7 +94,11 @@ class LayerReader {
     } else {
       fill_node(entry, result);
     }
-    layer.entries.push_back(std::move(result));
+    if (lowest_ != nullptr) {
+      lowest_->add(result);
+    } else {
+      layer.entries.push_back(std::move(result));
+    }
   }
 
   void take_metadata(const TarEntry& entry) {
@@ -208,6 +213,7 @@ class LayerReader {
   Ingest& ingest_;
   LayerStream* recorder_;
   const KnownLayer* known_;
+  MergedTree* lowest_;
 };
 
 }  // namespace
@@ -220,10 +226,10 @@ LayerBudget::LayerBudget(std::uint64_t entry_limit)
       hole_bytes(max_hole_size) {}
 
 Layer read_layer(ChunkSource& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
-                 Ingest& ingest, LayerStream* recorder, const KnownLayer* known) {
+                 Ingest& ingest, LayerStream* recorder, const KnownLayer* known, MergedTree* lowest) {
   Layer layer;
   layer.name = name;
-  LayerReader(stream, whiteouts, budget, ingest, recorder, known).read_all(layer);
+  LayerReader(stream, whiteouts, budget, ingest, recorder, known, lowest).read_all(layer);
   return layer;
 }
 

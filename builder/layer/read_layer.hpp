@@ -29,9 +29,11 @@ struct LayerBudget {
 };
 
 /// Reads the archive to its end. `name` is for messages. Unless it is null, `recorder` gets all of it; `known`, unless
-/// that is null, is what `stream` reads.
+/// that is null, is what `stream` reads. Entries go to `lowest` at once, and not into the result, unless that is null:
+/// the tree of which this is the lowest layer.
 /// Error{malformed} names entry, offset and reason.
 Layer read_layer(ChunkSource& stream, const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget,
-                 Ingest& ingest, LayerStream* recorder = nullptr, const KnownLayer* known = nullptr);
+                 Ingest& ingest, LayerStream* recorder = nullptr, const KnownLayer* known = nullptr,
+                 MergedTree* lowest = nullptr);
 
 }  // namespace sealroot

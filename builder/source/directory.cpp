@@ -74,30 +74,29 @@ std::vector<std::string> names_in(const Fd& directory) {
 
 class DirectoryReader {
  public:
-  DirectoryReader(Ingest& ingest, const std::function<void(std::uint64_t)>& progress, const DirectoryRules& rules)
-      : ingest_(ingest), progress_(progress), rules_(rules) {}
+  DirectoryReader(MergedTree& tree, Ingest& ingest, const std::function<void(std::uint64_t)>& progress,
+                  const DirectoryRules& rules)
+      : tree_(tree), ingest_(ingest), progress_(progress), rules_(rules) {}
 
-  Layer read(const std::string& path) {
-    Layer layer;
-    layer.name = "directory " + quoted(path);
+  void read(const std::string& path) {
     const Fd root = open_at(working_directory(), path, O_RDONLY | O_DIRECTORY);
     struct stat info {};
     if (::fstat(root.get(), &info) < 0) throw os_error("reading " + quoted(path));
     device_ = info.st_dev;
-    layer.entries.push_back(new_entry("", root, info));
-    walk(root, "", layer);
-    return layer;
+    LayerEntry entry = new_entry("", root, info);
+    tree_.add(entry);
+    walk(root, "");
   }
 
  private:
-  void walk(const Fd& directory, const std::string& prefix, Layer& layer) {
+  void walk(const Fd& directory, const std::string& prefix) {
     for (const std::string& name : names_in(directory)) {
       const std::string path = prefix + name;
-      during(quoted(path), [&] { take(directory, name, path, layer); });
+      during(quoted(path), [&] { take(directory, name, path); });
     }
   }
 
-  void take(const Fd& directory, const std::string& name, const std::string& path, Layer& layer) {
+  void take(const Fd& directory, const std::string& name, const std::string& path) {
     if (++count_ > rules_.max_entries) {
       throw bad("more than " + std::to_string(rules_.max_entries) + " entries; --max-entries allows more");
     }
@@ -112,8 +111,8 @@ class DirectoryReader {
       throw bad("is on another file system; mount points are not followed");
     LayerEntry entry = new_entry(path, file, info);
     if (S_ISDIR(info.st_mode)) {
-      layer.entries.push_back(std::move(entry));
-      walk(open_at(file, ".", O_RDONLY | O_DIRECTORY), path + "/", layer);
+      tree_.add(entry);
+      walk(open_at(file, ".", O_RDONLY | O_DIRECTORY), path + "/");
       return;
     }
     if (const std::string* const first = first_name(info, path)) {
@@ -121,7 +120,7 @@ class DirectoryReader {
     } else {
       fill(file, info, entry);
     }
-    layer.entries.push_back(std::move(entry));
+    tree_.add(entry);
   }
 
   /// The name that `path` is a hard link to, or null.
@@ -208,6 +207,7 @@ class DirectoryReader {
     return id;
   }
 
+  MergedTree& tree_;
   Ingest& ingest_;
   const std::function<void(std::uint64_t)>& progress_;
   dev_t device_ = 0;
@@ -220,9 +220,9 @@ class DirectoryReader {
 
 }  // namespace
 
-Layer read_directory(const std::string& path, Ingest& ingest, const std::function<void(std::uint64_t)>& progress,
-                     const DirectoryRules& rules) {
-  return DirectoryReader(ingest, progress, rules).read(path);
+void read_directory(const std::string& path, MergedTree& tree, Ingest& ingest,
+                    const std::function<void(std::uint64_t)>& progress, const DirectoryRules& rules) {
+  DirectoryReader(tree, ingest, progress, rules).read(path);
 }
 
 }  // namespace sealroot

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-// A directory of this host as a source: what stands in it, read as one layer.
+// A directory of this host as a source: what stands in it, as the only layer of a tree.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,12 @@ struct DirectoryRules {
   std::uint64_t max_entries = max_entry_count;
 };
 
-/// Walks `path` in byte order of the names, without following links or (with the usual rules) crossing into other
-/// mounts; files with several names inside become hard links. `progress` is told how many bytes of contents have been
-/// read in all.
+/// Walks `path` into `tree`, which is empty, in byte order of the names, without following links or (with the usual
+/// rules) crossing into other mounts; files with several names inside become hard links. `progress` is told how many
+/// bytes of contents have been read in all.
 ///   throws   Error naming the file: one that changes while it is read, is of a type that can't be stored, or can't
 ///            be read
-Layer read_directory(const std::string& path, Ingest& ingest, const std::function<void(std::uint64_t)>& progress,
-                     const DirectoryRules& rules = {});
+void read_directory(const std::string& path, MergedTree& tree, Ingest& ingest,
+                    const std::function<void(std::uint64_t)>& progress, const DirectoryRules& rules = {});
 
 }  // namespace sealroot

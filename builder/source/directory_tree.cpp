@@ -48,7 +48,7 @@ Tree read_directory_tree(const std::string& path, const DirectoryTreeOptions& op
   if (!options.objects.empty()) objects.emplace(open_objects(options.objects));
   Ingest ingest(objects ? &*objects : nullptr, Algorithm::sha256, options.threads);
   MergedTree merged;
-  merged.apply(read_directory(path, ingest, {}, as_mkcomposefs));
+  read_directory(path, merged, ingest, {}, as_mkcomposefs);
   Tree tree = std::move(merged).finish(ingest.finish());
   if (!options.devices) drop_devices(tree);
   for (Node& node : tree.nodes) trim_metadata(node.metadata, options);

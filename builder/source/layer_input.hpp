@@ -21,9 +21,10 @@ struct LayerInput {
 /// Called with the number of compressed bytes that have been read in addition.
 using BytesRead = std::function<void(std::uint64_t)>;
 
-/// Reads `source` to its end; `recorder` as for read_layer(). Without `diff_id_algorithm` no diff ID is computed.
+/// Reads `source` to its end; `recorder` and `lowest` as for read_layer(). Without `diff_id_algorithm` no diff ID is
+/// computed.
 LayerInput read_layer_input(ByteStream& source, Compression compression, std::optional<Algorithm> diff_id_algorithm,
                             const std::string& name, WhiteoutRule whiteouts, LayerBudget& budget, Ingest& ingest,
-                            const BytesRead& progress, LayerStream* recorder = nullptr);
+                            const BytesRead& progress, LayerStream* recorder = nullptr, MergedTree* lowest = nullptr);
 
 }  // namespace sealroot

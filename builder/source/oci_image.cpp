@@ -37,11 +37,11 @@ std::string layer_name(std::size_t number, std::size_t count, const Descriptor& 
 /// A blob with wrong bytes shows first as damaged gzip or tar data; the digest is the cause that helps.
 Layer read_image_layer(CheckedBlob& blob, const Descriptor& descriptor, const BlobDigest& diff_id,
                        const std::string& name, LayerBudget& budget, Ingest& ingest, const BytesRead& progress,
-                       LayerStream* recorder) {
+                       LayerStream* recorder, MergedTree* lowest) {
   LayerInput input;
   try {
     input = read_layer_input(blob, layer_compression(descriptor.media_type), diff_id.algorithm, name,
-                             WhiteoutRule::apply, budget, ingest, progress, recorder);
+                             WhiteoutRule::apply, budget, ingest, progress, recorder, lowest);
   } catch (const Error& error) {
     if (error.fault() == Fault::malformed) blob.drain();
     throw;
@@ -56,17 +56,18 @@ Layer read_image_layer(CheckedBlob& blob, const Descriptor& descriptor, const Bl
 /// The layer out of the repository; nullopt if that does not have it whole. Then it is fetched, which also brings back
 /// what is missing.
 std::optional<Layer> try_known_layer(KnownLayer& known, const BlobDigest& diff_id, KnownLayer::Contents contents,
-                                     const std::string& name, LayerBudget& budget, Ingest& ingest) {
+                                     const std::string& name, LayerBudget& budget, Ingest& ingest, MergedTree* lowest) {
   const LayerBudget before = budget;
   try {
     const bool all_read = contents == KnownLayer::Contents::read;
     ReadAhead ahead(known, all_read ? std::optional(diff_id.algorithm) : std::nullopt);
-    Layer layer = read_layer(ahead, name, WhiteoutRule::apply, budget, ingest, nullptr, &known);
+    Layer layer = read_layer(ahead, name, WhiteoutRule::apply, budget, ingest, nullptr, &known, lowest);
     if (!all_read || ahead.digest() == diff_id) return layer;
   } catch (const Error& error) {
     if (error.fault() == Fault::os) throw;
   }
   ingest.abandon();
+  if (lowest != nullptr) *lowest = {};
   budget = before;
   return std::nullopt;
 }
@@ -151,15 +152,16 @@ SourceResult read_oci_image(const BlobSource& blobs, ChosenManifest chosen, cons
       done += bytes;
       if (options.progress) options.progress(done, total);
     };
+    MergedTree* const lowest = i == 0 ? &merged : nullptr;
     Layer layer = during(name, [&] {
       if (const std::unique_ptr<KnownLayer> own = std::move(known[i])) {
-        if (auto read = try_known_layer(*own, diff_id, options.known.contents, name, budget, ingest)) {
+        if (auto read = try_known_layer(*own, diff_id, options.known.contents, name, budget, ingest, lowest)) {
           tell(descriptor.size);
           return *std::move(read);
         }
       }
       const std::unique_ptr<CheckedBlob> blob = open_blob(blobs, descriptor);
-      return read_image_layer(*blob, descriptor, diff_id, name, budget, ingest, tell, recording.layer(i));
+      return read_image_layer(*blob, descriptor, diff_id, name, budget, ingest, tell, recording.layer(i), lowest);
     });
     merged.apply(std::move(layer));
     result.info.layers.push_back({descriptor.media_type, descriptor.digest, descriptor.size, diff_id});

@@ -71,7 +71,7 @@ SourceResult read_plain_tar(Fd file, std::uint64_t size_bytes, const std::string
   });
   LayerBudget budget(options.max_entries);
   MergedTree merged;
-  merged.apply(read_layer(chunks, name, WhiteoutRule::refuse, budget, ingest));
+  merged.apply(read_layer(chunks, name, WhiteoutRule::refuse, budget, ingest, nullptr, nullptr, &merged));
   return {std::move(merged).finish(ingest.finish()), {}};
 }
 
@@ -101,11 +101,12 @@ SourceResult read_tar(const std::string& path, const SourceOptions& options, Ing
   });
   LayerBudget budget(options.max_entries);
   const auto diff_id_algorithm = options.input_digests ? std::optional(Algorithm::sha256) : std::nullopt;
-  LayerInput layer = read_layer_input(input, compression, diff_id_algorithm, layer_name, WhiteoutRule::refuse, budget,
-                                      ingest, [&](std::uint64_t) {
-                                        if (options.progress) options.progress(done, total);
-                                      });
+  const auto progress = [&](std::uint64_t) {
+    if (options.progress) options.progress(done, total);
+  };
   MergedTree merged;
+  LayerInput layer = read_layer_input(input, compression, diff_id_algorithm, layer_name, WhiteoutRule::refuse, budget,
+                                      ingest, progress, nullptr, &merged);
   merged.apply(std::move(layer.layer));
   SourceResult result{std::move(merged).finish(ingest.finish()), {}};
   if (!layer.diff_id) return result;
@@ -119,7 +120,7 @@ SourceResult read_host_directory(const std::string& path, const SourceOptions& o
   const auto progress = [&](std::uint64_t done) {
     if (options.progress) options.progress(done, 0);
   };
-  merged.apply(read_directory(path, ingest, progress, {.max_entries = options.max_entries}));
+  read_directory(path, merged, ingest, progress, {.max_entries = options.max_entries});
   return {std::move(merged).finish(ingest.finish()), {}};
 }
 

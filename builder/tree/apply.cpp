@@ -3,6 +3,8 @@
 
 #include <limits>
 #include <memory>
+#include <type_traits>
+#include <utility>
 
 #include "builder/tree/during_entry.hpp"
 #include "store/core/error.hpp"
@@ -13,13 +15,18 @@ namespace {
 
 Error bad(const std::string& reason) { return {Fault::malformed, reason}; }
 
+// Else a growing table would copy all there is.
+static_assert(std::is_nothrow_move_constructible_v<Node>);
+
 }  // namespace
 
 void MergedTree::apply(Layer layer) {
   during(layer.name, [&] {
-    // The largest layer comes first and is most of the tree: growing by doubling would take half of it twice.
+    // Growing by doubling could take half of the tree twice.
     if (layer.entries.size() > tree_.nodes.size()) tree_.nodes.reserve(tree_.nodes.size() + layer.entries.size());
-    for (const Whiteout& whiteout : layer.whiteouts) hide(whiteout);
+    if (!std::exchange(is_lowest_, false)) {
+      for (const Whiteout& whiteout : layer.whiteouts) hide(whiteout);
+    }
     for (; !layer.entries.empty(); layer.entries.pop_front()) {
       LayerEntry& entry = layer.entries.front();
       during_entry(entry.path, entry.offset, [&] { add(entry); });

@@ -45,6 +45,10 @@ struct Layer {
 
 class MergedTree {
  public:
+  /// The next entry of the lowest layer, which need not be held whole: nothing is below it that could be hidden. What
+  /// is left of it (its whiteouts) goes to apply() at its end. Error{malformed} as of apply(), but names nothing.
+  void add(LayerEntry& entry);
+
   /// Error{malformed} names layer and entry: parent missing or not a directory, hard link to nothing, to a directory
   /// or to itself, root not a directory.
   void apply(Layer layer);
@@ -54,10 +58,10 @@ class MergedTree {
 
  private:
   void hide(const Whiteout& whiteout);
-  void add(LayerEntry& entry);
   NodeId parent_of(std::string_view path) const;
 
   Tree tree_;
+  bool is_lowest_ = true;  // the layer that comes next, or is coming
   std::vector<std::pair<NodeId, ContentId>> contents_;
 };
 

@@ -232,8 +232,8 @@ void require_no_conflict(const EtcMerge& merge) {
 Tree read_live_etc(const Fd& etc, Algorithm algorithm) {
   Ingest ingest(nullptr, algorithm, 1);
   MergedTree merged;
-  merged.apply(read_directory("/proc/self/fd/" + std::to_string(etc.get()), ingest, {},
-                              {.hard_links = false, .one_file_system = false, .refuse_whiteouts = false}));
+  read_directory("/proc/self/fd/" + std::to_string(etc.get()), merged, ingest, {},
+                 {.hard_links = false, .one_file_system = false, .refuse_whiteouts = false});
   return std::move(merged).finish(ingest.finish());
 }
 
