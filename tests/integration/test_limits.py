@@ -39,14 +39,14 @@ def header(name, size=0, kind=b"0"):
     return bytes(block)
 
 
-def pax(records, name=b"f"):
+def pax(records, name=b"f", kind=b"0"):
     lines = []
     for key, value in records:
         length = len(key) + len(value) + 3
         length += len(str(length + len(str(length))))
         lines.append(b"%d %s=%s\n" % (length, key, value))
     body = b"".join(lines)
-    return header(b"pax", len(body), b"x") + body + bytes(-len(body) % 512) + header(name)
+    return header(b"pax", len(body), b"x") + body + bytes(-len(body) % 512) + header(name, 0, kind)
 
 
 def endless(piece):
@@ -68,17 +68,22 @@ def numbered(make, step=1000):
     return (b"".join(make(i) for i in range(start, start + step)) for start in itertools.count(0, step))
 
 
-def empty_file(number):
-    """header(b"%09d" % number), made from one that is there."""
+def empty_file(number, first=header(b"0" * 9)):
+    """header(b"%09d" % number), made from the one of number 0."""
     name = b"%09d" % number
-    block = bytearray(EMPTY_FILE)
+    block = bytearray(first)
     block[:9] = name
-    block[148:154] = b"%06o" % (int(EMPTY_FILE[148:154], 8) + sum(name) - 9 * ord("0"))
+    block[148:154] = b"%06o" % (int(first[148:154], 8) + sum(name) - 9 * ord("0"))
     return bytes(block)
 
 
-EMPTY_FILE = header(b"0" * 9)
+def small_file(number, first=header(b"0" * 9, 200)):
+    """With a content of its own that becomes an object."""
+    return empty_file(number, first) + b"%0200d" % number + bytes(312)
+
+
 LONG_NAME = b"/".join([b"n" * 250] * 16)  # 4015 bytes
+FOLDERS_OF_LONG_NAME = b"".join(pax([(b"path", LONG_NAME[: 251 * i + 250])], kind=b"5") for i in range(16))
 
 # What it is, its bytes, what the message must say.
 TARS = (
@@ -88,7 +93,9 @@ TARS = (
     ("T12 gzip in gzip", lambda: [gzip.compress(gzip.compress(tar_bytes(base_entries())))], "archive is cut"),
     ("T12 10 million entries", lambda: numbered(empty_file), "more than 1000000 entries"),
     ("T12 path of 100000 folders", lambda: [pax([(b"path", b"d/" * 100000)])], "4096 bytes"),
-    ("T12 long names", lambda: numbered(lambda i: pax([(b"path", b"%09d/" % i + LONG_NAME)]), 50), "names, links and"),
+    ("T12 long names",
+     lambda: itertools.chain([FOLDERS_OF_LONG_NAME],
+                             numbered(lambda i: pax([(b"path", LONG_NAME + b"/%09d" % i)]), 50)), "names, links and"),
     ("T12 long links", lambda: numbered(lambda i: pax([(b"linkpath", LONG_NAME)]), 50), "names, links and"),
     ("T12 million xattrs of one file",
      lambda: [pax([(b"SCHILY.xattr.user.%d" % i, b"v") for i in range(10**6)])], "extension records of"),
@@ -128,8 +135,8 @@ class Limits(unittest.TestCase):
         self.addCleanup(scratch.cleanup)
         self.scratch = Path(scratch.name)
 
-    def refuse(self, text, *command, pieces=(), memory=MEMORY):
-        """Runs it with `pieces` on its standard input, as far as they are wanted."""
+    def run_limited(self, *command, pieces=()):
+        """Status, messages, peak memory in bytes and CPU seconds with `pieces` on standard input, as far as wanted."""
         limits = (lambda: resource.setrlimit(resource.RLIMIT_CPU, (6 * CPU_SECONDS, 6 * CPU_SECONDS)))
         process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, preexec_fn=limits)  # fmt: skip
@@ -143,16 +150,29 @@ class Limits(unittest.TestCase):
         feeder.join()
         used = usage.ru_utime + usage.ru_stime
         print(f"{self.what}: {usage.ru_maxrss // 1024} MiB, {used:.1f} s: {message[:160].strip()}", flush=True)
-        self.assertEqual(1, process.returncode, message)
+        return process.returncode, message, usage.ru_maxrss * 1024, used
+
+    def refuse(self, text, *command, pieces=(), memory=MEMORY):
+        status, message, peak, used = self.run_limited(*command, pieces=pieces)
+        self.assertEqual(1, status, message)
         self.assertRegex(message, r"\A[^\n]*\n\Z")
         self.assertIn(text, message)
-        self.assertLess(usage.ru_maxrss * 1024, memory)
+        self.assertLess(peak, memory)
         self.assertLess(used, CPU_SECONDS)
 
     def test_T12_tars_that_grow(self):
         for self.what, make, text in TARS:
             with self.subTest(self.what):
                 self.refuse(text, SEALROOT, "digest", "--quiet", "tar:-", pieces=make())
+
+    def test_memory_of_many_files(self):
+        """Some 350 bytes a file are kept; all that is written about one is five times that."""
+        self.what = "150000 files"
+        files = itertools.islice(numbered(small_file), 150)
+        pieces = itertools.chain([header(b"usr/", kind=b"5")], files, [bytes(1024)])
+        status, message, peak, _ = self.run_limited(SEALROOT, "digest", "--quiet", "--plain", "tar:-", pieces=pieces)
+        self.assertEqual(0, status, message)
+        self.assertLess(peak, 96 * MIB)
 
     def test_N10_JSON_that_grows(self):
         for self.what, make, text in (
