@@ -23,7 +23,6 @@ std::unique_ptr<const image::Plan> make_plan(const Tree& tree, ImageFormat forma
 }  // namespace
 
 PlannedImage::PlannedImage(const Tree& tree, ImageFormat format) : plan_(make_plan(tree, format)) {}
-PlannedImage::PlannedImage(PlannedImage&&) noexcept = default;
 PlannedImage::~PlannedImage() = default;
 
 std::uint64_t PlannedImage::size_bytes() const { return plan_->image_size; }

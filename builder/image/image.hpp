@@ -35,7 +35,6 @@ class PlannedImage {
   ///            names, more xattrs than fit, ...); the message names the path
   ///   threads  safe
   PlannedImage(const Tree& tree, ImageFormat format);
-  PlannedImage(PlannedImage&&) noexcept;
   ~PlannedImage();
 
   /// A whole number of 4096-byte blocks.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <tuple>
 
@@ -52,8 +53,25 @@ std::uint64_t share_xattrs(Plan& plan) {
   return size;
 }
 
+/// Of the xattrs that name an inode's own object. They are of one size for all digests of one algorithm.
+class OwnObjectSizes {
+ public:
+  std::uint32_t of(const Plan& plan, const RegularFile& file) {
+    std::uint32_t& size = sizes_[file.digest->algorithm() == Algorithm::sha512 ? 1 : 0][file.without_payload ? 1 : 0];
+    if (size == 0) {
+      const ObjectXattrs object(file);
+      size = plan.xattrs.make(metacopy_name, object.metacopy).entry_size();
+      if (!object.redirect.empty()) size += plan.xattrs.make(redirect_name, object.redirect).entry_size();
+    }
+    return size;
+  }
+
+ private:
+  std::array<std::array<std::uint32_t, 2>, 2> sizes_{};
+};
+
 /// Shared ones first, each group in the order it had; xattr_size follows.
-void place_xattrs(Plan& plan, PlannedInode& inode) {
+void place_xattrs(Plan& plan, PlannedInode& inode, OwnObjectSizes& own_sizes) {
   if (inode.xattr_count == 0 && !inode.own_object) return;
   XattrId* const first = plan.xattr_ids.data() + inode.first_xattr;
   XattrId* const last = first + inode.xattr_count;
@@ -63,11 +81,7 @@ void place_xattrs(Plan& plan, PlannedInode& inode) {
   inode.shared_count = static_cast<std::uint8_t>(local - first);
   std::uint64_t size = sizeof(erofs::XattrHeader) + 4 * std::uint64_t{inode.shared_count};
   for (const XattrId* id = local; id != last; ++id) size += plan.xattrs[*id].entry_size();
-  if (inode.own_object) {
-    const ObjectXattrs object(*plan.node_of(inode).regular());
-    size += plan.xattrs.make(metacopy_name, object.metacopy).entry_size();
-    if (!object.redirect.empty()) size += plan.xattrs.make(redirect_name, object.redirect).entry_size();
-  }
+  if (inode.own_object) size += own_sizes.of(plan, *plan.node_of(inode).regular());
   inode.xattr_size = static_cast<std::uint32_t>(size);  // the survey's limit keeps it under 64 KiB
 }
 
@@ -176,10 +190,11 @@ std::uint64_t pad_inode(const Plan& plan, PlannedInode& inode, std::uint64_t pos
 
 void place_inodes(Plan& plan) {
   std::uint64_t position = erofs::inodes_offset;
+  OwnObjectSizes own_sizes;
   for (PlannedInode& inode : plan.inodes) {
     size_data(plan, inode);
     inode.compact = fits_compact(plan, inode);
-    place_xattrs(plan, inode);
+    place_xattrs(plan, inode, own_sizes);
     position = round_up(position, slot_size);
     position += pad_inode(plan, inode, position);
     inode.position = position;
