@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "builder/image/overlay_xattrs.hpp"
+#include "builder/image/pieces.hpp"
 #include "builder/image/plan.hpp"
 
 namespace sealroot::image {
@@ -33,12 +34,9 @@ erofs::FileType file_type(std::uint16_t mode) {
   }
 }
 
-/// What goes out at once: as much as VerityHasher takes without a copy.
-constexpr std::size_t piece_size = std::size_t{1} << 18;
-
 class Emitter {
  public:
-  Emitter(const Plan& plan, const ImageOutput& output) : plan_(plan), output_(output), piece_(piece_size) {}
+  Emitter(const Plan& plan, const ImageOutput& output) : plan_(plan), pieces_(output) {}
 
   void run() {
     header();
@@ -47,53 +45,24 @@ class Emitter {
     next_block_ = first_block;
     std::uint32_t number = 0;
     for (const PlannedInode& inode : plan_.inodes) {
-      pad_to(inode.position);
+      pieces_.pad_to(inode.position);
       header_of(inode, plan_.format == ImageFormat::v2 ? static_cast<std::uint32_t>(inode.nid()) : number++);
       xattrs_of(inode);
       tail_of(inode);
       next_block_ += inode.block_count;
     }
-    pad_to(plan_.inodes_end);
+    pieces_.pad_to(plan_.inodes_end);
     for (const XattrId id : plan_.shared_xattrs) entry(plan_.xattrs[id]);
     next_block_ = first_block;
     for (const PlannedInode& inode : plan_.inodes) blocks_of(inode);
-    pad_to(plan_.image_size);
-    flush();
+    pieces_.pad_to(plan_.image_size);
+    pieces_.flush();
   }
 
  private:
-  void put(ByteView bytes) {
-    while (!bytes.empty()) {
-      const std::size_t now = std::min(bytes.size(), piece_.size() - used_);
-      std::memcpy(piece_.data() + used_, bytes.data(), now);
-      added(now);
-      bytes = bytes.subspan(now);
-    }
-  }
-  void fill(std::uint8_t value, std::uint64_t count) {
-    while (count > 0) {
-      const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(count, piece_.size() - used_));
-      std::memset(piece_.data() + used_, value, now);
-      added(now);
-      count -= now;
-    }
-  }
-  void added(std::size_t count) {
-    used_ += count;
-    position_ += count;
-    if (used_ == piece_.size()) flush();
-  }
-  void pad_to(std::uint64_t position) {
-    assert(position >= position_);
-    fill(0, position - position_);
-  }
-  void flush() {
-    if (used_ > 0) output_(ByteView(piece_).first(used_));
-    used_ = 0;
-  }
   template <typename T>
   void put_struct(const T& object) {
-    put(bytes_of(object));
+    pieces_.put(bytes_of(object));
   }
 
   void header() {
@@ -115,7 +84,7 @@ class Emitter {
     super.build_time_nsec = plan_.build_time_nanoseconds;
     super.blocks = static_cast<std::uint32_t>(plan_.image_size / block_size);
     super.xattr_blkaddr = static_cast<std::uint32_t>(shared_xattrs_block());
-    pad_to(erofs::super_offset);
+    pieces_.pad_to(erofs::super_offset);
     put_struct(super);
   }
 
@@ -219,9 +188,9 @@ class Emitter {
     put_struct(erofs::XattrEntry{.e_name_len = static_cast<std::uint8_t>(xattr.suffix().size()),
                                  .e_name_index = xattr.prefix_index,
                                  .e_value_size = static_cast<std::uint16_t>(xattr.value.size())});
-    put(as_bytes(xattr.suffix()));
-    put(as_bytes(xattr.value));
-    pad_to(round_up(position_, erofs::xattr_align));
+    pieces_.put(as_bytes(xattr.suffix()));
+    pieces_.put(as_bytes(xattr.value));
+    pieces_.pad_to(round_up(pieces_.position(), erofs::xattr_align));
   }
 
   void tail_of(const PlannedInode& inode) {
@@ -236,14 +205,14 @@ class Emitter {
         content_tail(inode);
         break;
       case Data::chunks:
-        fill(0xff, inode.tail_size);  // erofs::null_addr
+        pieces_.fill(0xff, inode.tail_size);  // erofs::null_addr
         break;
     }
   }
 
   void blocks_of(const PlannedInode& inode) {
     if (inode.block_count == 0) return;
-    pad_to(block_size * next_block_);
+    pieces_.pad_to(block_size * next_block_);
     switch (inode.data) {
       case Data::none:
         break;
@@ -254,7 +223,7 @@ class Emitter {
         content_blocks(inode);
         break;
       case Data::chunks:
-        fill(0xff, block_size);  // erofs::null_addr
+        pieces_.fill(0xff, block_size);  // erofs::null_addr
         break;
     }
     next_block_ += inode.block_count;
@@ -262,11 +231,11 @@ class Emitter {
 
   void content_tail(const PlannedInode& inode) {
     const std::string_view content = plan_.content_of(inode);
-    put(as_bytes(content.substr(content.size() - inode.tail_size)));
+    pieces_.put(as_bytes(content.substr(content.size() - inode.tail_size)));
   }
   void content_blocks(const PlannedInode& inode) {
     const std::string_view content = plan_.content_of(inode);
-    put(as_bytes(content.substr(0, content.size() - inode.tail_size)));
+    pieces_.put(as_bytes(content.substr(0, content.size() - inode.tail_size)));
   }
 
   std::span<const PlannedDirent> dirents_after_blocks(const PlannedInode& inode) const {
@@ -278,7 +247,7 @@ class Emitter {
   void dirent_blocks(const PlannedInode& inode) {
     std::span<const PlannedDirent> left = plan_.dirents_of(inode);
     for (std::uint32_t i = 0; i < inode.block_count; ++i) {
-      pad_to(block_size * (next_block_ + i));
+      pieces_.pad_to(block_size * (next_block_ + i));
       const std::size_t count = dirents_in_block(left);
       dirents(left.first(count));
       left = left.subspan(count);
@@ -295,14 +264,11 @@ class Emitter {
                                .reserved = 0});
       name_offset += dirent.name().size();
     }
-    for (const PlannedDirent& dirent : block) put(as_bytes(dirent.name()));
+    for (const PlannedDirent& dirent : block) pieces_.put(as_bytes(dirent.name()));
   }
 
   const Plan& plan_;
-  const ImageOutput& output_;
-  Bytes piece_;  // what has not gone out yet
-  std::size_t used_ = 0;
-  std::uint64_t position_ = 0;
+  Pieces pieces_;
   std::uint64_t next_block_ = 0;
   ObjectXattrs object_;
   std::vector<Xattr> local_xattrs_;  // of the inode that is written; views of object_ and of the table's text
