@@ -154,7 +154,10 @@ PathPattern::PathPattern(const std::string& regex, char type) : type_(type) {
   } else if (rest == subtree_suffix) {
     kind_ = Kind::subtree;
   } else {
-    if (!belongs_to_all(rest)) literal_.clear();
+    if (!belongs_to_all(rest)) {
+      literal_.clear();
+      type_ = '.';  // an expression that leaves its group, as `a)|(b`, may not ask for the type at all
+    }
     regex_.reset(new Regex("^(" + regex + ")" + type + "$"));
   }
 }

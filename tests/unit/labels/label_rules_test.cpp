@@ -78,6 +78,12 @@ TEST_CASE("what an expression begins with is not taken for all of it") {
   }
 }
 
+TEST_CASE("an expression that leaves its group may leave out the type") {
+  LabelRules rules = rules_of("/a)|(/b -- yes\n");
+  CHECK(label(rules, "/a", 'd') == "yes");
+  CHECK(label(rules, "/b", 'd') == "-");
+}
+
 TEST_CASE("expressions that can't be used are refused with file and line") {
   CHECK_THROWS_WITH(rules_of("/a x\n/b( y\n"), has_text("file_contexts line 2: '/b(': missing closing"));
   CHECK_THROWS_WITH(rules_of("/a{65536} x\n"), has_text("too big"));
