@@ -51,6 +51,7 @@ echo SEALROOT-CHECK end=1
 
 class CutTest(BootTest):
     maxDiff = None
+    two_disks = False
 
     @classmethod
     def setUpClass(cls):
@@ -60,11 +61,16 @@ class CutTest(BootTest):
         cls.product = product.load()
         (cls.folder / "images").mkdir()
         log = cls.logs / f"{cls.__name__}-machine.log"
-        cls.host = CutHost(cls.folder, cls.product.kernel, log, cls.make_images(cls.folder / "images"))
+        cls.host = CutHost(cls.folder, cls.product.kernel, log, cls.make_images(cls.folder / "images"), cls.two_disks)
 
     def test_P2_machine_did_every_step_without_a_power_cut(self):
         self.check(self.host.console, shown=[f"^SEALROOT-CHECK {step.name}=0 " for step in STEPS])
         self.assertEqual([step.name for step in STEPS], [name for _, name in self.host.ends])
+
+    def test_P2_log_holds_all_that_was_written(self):
+        with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
+            self.assertEqual([], self.host.differences(Path(scratch)))
+        self.assertEqual(list(range(len(self.host.disks))), self.host.log.disks)
 
 
 class PowerCut(CutTest):
@@ -107,7 +113,6 @@ class PowerCut(CutTest):
                 tried += 1
         print(f"{tried} states with lost writes, {time.monotonic() - started:.0f} s", flush=True)
 
-
     def test_P2_after_a_cut_the_same_command_completes_on_the_file_systems_as_they_are(self):
         """With a kernel that mounts them: its own replay of the journal, its own measurement of each object."""
         rows = [(position, cut) for position in self.host.log.boundaries()
@@ -140,6 +145,21 @@ class PowerCut(CutTest):
         self.assertEqual((set(step.ends), []), disk.prove())
 
 
+class PowerCutOfTwoDisks(PowerCut):
+    """The ESP on one disk, the root on another: neither's flush makes durable what the other one has in memory."""
+
+    two_disks = True
+
+    def test_P2_cut_when_one_disk_keeps_all_and_the_other_nothing_since_its_last_flush(self):
+        started, tried = time.monotonic(), 0
+        for position in self.host.log.boundaries():
+            for disk in self.host.log.disks:
+                if self.host.log.in_flight(position - 1, disk):
+                    self.check_cut(self.host.log.lost_on(position - 1, disk))
+                    tried += 1
+        print(f"{tried} states that only one disk kept, {time.monotonic() - started:.0f} s", flush=True)
+
+
 @unittest.skipUnless(os.environ.get("SEALROOT_VM_ALL"), "takes some minutes: scripts/test --vm-all")
 class Booted(CutTest):
     """A few of the disks in a machine with Secure Boot. What its kernel and firmware make of them counts."""
@@ -169,6 +189,12 @@ class Booted(CutTest):
                 self.check(console, shown=["root verified sha512:", UP], hidden=["FATAL"])
                 self.assertIn(version, step.allowed)
                 print(f"{step.name} cut at {position} ({cut.name}): version {version} is up", flush=True)
+
+
+class BootedOfTwoDisks(Booted):
+    """What two disks kept, put together to one: the pivot looks for the root where the ESP is."""
+
+    two_disks = True
 
 
 if __name__ == "__main__":
