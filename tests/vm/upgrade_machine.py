@@ -36,10 +36,11 @@ host="--sysroot /sysroot --esp /esp --proc-cmdline /cmdline"
 boot() {{ sed "s/DIGEST/$1/" /signed >/cmdline; }}
 # Directly, so that it is in the log at once and without a flush; the dd of busybox has no aligned memory for that.
 mark() {{ printf '%-512s' "$1" >/mark; /direct-dd if=/mark of=/dev/vda bs=512 seek={mark} oflag=direct 2>/errors; }}
-# As systemd-bless-boot after a good boot.
+# As systemd-bless-boot after a good boot. FAT does not flush the disk for a sync that is not of a file or folder.
 bless() {{
   for entry in /esp/EFI/Linux/*_$1+*.efi; do mv "$entry" "${{entry%%+*}}.efi"; done
-  sync
+  sync /esp/EFI/Linux
+  sync -f /esp/EFI/Linux
 }}
 step() {{
   name=$1
