@@ -18,7 +18,8 @@ _EMULATOR = ("qemu-system-x86_64", "-cpu", "max,-cx16", "-smp", "1", "-nodefault
 
 
 class UserModeLinux:
-    """User-mode Linux with `initrd` and `disks` as /dev/ubda, /dev/ubdb, ...; what it writes to them is lost.
+    """User-mode Linux with `initrd` and `disks` as /dev/ubda, /dev/ubdb, ...; what it writes to them is lost, unless it
+    `keeps_disks`.
 
     `scratch` is a folder for its files; `tokens` go to the end of its command line.
     """
@@ -26,8 +27,9 @@ class UserModeLinux:
     # It puts these after everything it was given.
     own_tokens = ("root=98:0", "console=tty0")
 
-    def __init__(self, program, scratch, initrd, disks=(), tokens=""):
-        drives = [f"ubd{number}={scratch}/cow{number},{disk}" for number, disk in enumerate(disks)]
+    def __init__(self, program, scratch, initrd, disks=(), tokens="", keeps_disks=False):
+        drives = [f"ubd{number}={'' if keeps_disks else f'{scratch}/cow{number},'}{disk}"
+                  for number, disk in enumerate(disks)]  # fmt: skip
         self._program, self._scratch = program, scratch
         self._fixed = ["mem=256M", *([f"initrd={initrd}"] if initrd else []), *drives, "panic=-1"]
         self._tokens = tokens.split()
