@@ -10,7 +10,6 @@ import subprocess
 from pathlib import Path
 
 import cpio
-from harness import Machine
 from machines import recorded, recorded_together
 from write_log import read_log, read_logs
 
