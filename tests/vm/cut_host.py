@@ -40,7 +40,8 @@ class Step:
     ends: str  # bootable when it has ended, what boots next first
 
 
-# A rename on FAT, which only systemd-bless-boot does here, may lose the entry when the power is cut.
+# A rename on FAT, which only systemd-bless-boot does here, may lose the entry when the power is cut, and may still do so
+# after the command has ended: FAT writes a part of it for syncfs only, which does not flush the disk.
 STEPS = (
     Step("switch-2", "sealroot switch --quiet oci:/sources/2 $host", booted="1", required="1", allowed="12", ends="21"),
     Step("bless-2", "bless {2}", booted="2", required="1", allowed="12", ends="21"),
@@ -48,7 +49,9 @@ STEPS = (
          ends="32"),  # fmt: skip
     Step("rollback", "sealroot rollback 2 $host", booted="2", required="23", allowed="23", ends="23"),
     Step("gc", "sealroot gc $host", booted="2", required="23", allowed="23", ends="23"),
-    Step("end", "true", booted="2", required="23", allowed="23", ends="23"),
+    Step("bless-3", "bless {3}", booted="3", required="2", allowed="23", ends="32"),
+    Step("gc-1", "sealroot gc --keep-deployments 1 $host", booted="3", required="3", allowed="23", ends="3"),
+    Step("end", "true", booted="3", required="3", allowed="3", ends="3"),
 )
 
 
@@ -111,8 +114,23 @@ class CutHost:
 
     def step_at(self, position):
         """The one that is interrupted."""
+        return STEPS[self._number_at(position)]
+
+    def required_at(self, position):
+        """Versions that boot after a power cut."""
+        number = self._number_at(position)
+        return STEPS[number if self.is_settled(position) else number - 1].required
+
+    def is_settled(self, position):
+        """Whether a rename of the step before stays, since the disk of the ESP was flushed after it."""
+        number = self._number_at(position)
+        if not number or not STEPS[number - 1].command.startswith("bless "):
+            return True
+        return self.log.last_flush(position, disk=0) > self.ends[number - 1][0]
+
+    def _number_at(self, position):
         ended = sum(at <= position for at, _ in self.ends)
-        return STEPS[min(ended, len(STEPS) - 1)]
+        return min(ended, len(STEPS) - 1)
 
     def disk_after(self, cut, folder):
         """The disk as it is found after the power cut, the journal of its root not yet replayed."""

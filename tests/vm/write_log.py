@@ -108,6 +108,14 @@ class WriteLog:
         """Positions behind which something has just become durable."""
         return [at + 1 for at, entry in enumerate(self.entries) if entry.flags & (FLUSH | FUA)]
 
+    def last_flush(self, position, disk):
+        """The last position up to `position` at which nothing was in flight to this disk."""
+        while position > 0 and not (
+            self.entries[position - 1].flags & FLUSH and self.entries[position - 1].disk == disk
+        ):
+            position -= 1
+        return position
+
     def whole(self, position):
         """Nothing was lost."""
         return Cut(position, tuple((entry.offset, entry.data) for entry in self.entries[:position]), "whole")
@@ -137,7 +145,7 @@ class WriteLog:
 
     def _in_flight(self, position):
         """(position up to which all is durable, pieces written since, numbers of those that may be lost)"""
-        epochs = {disk: self._epoch(position, disk) for disk in self.disks}
+        epochs = {disk: self.last_flush(position, disk) for disk in self.disks}
         start, pieces, loose = min(epochs.values()), [], []
         for at, entry in enumerate(self.entries[start:position], start):
             found = self._pieces(entry)
@@ -145,14 +153,6 @@ class WriteLog:
                 loose += range(len(pieces), len(pieces) + len(found))
             pieces += found
         return start, pieces, loose
-
-    def _epoch(self, position, disk):
-        """The last position up to `position` at which nothing was in flight to this disk."""
-        while position > 0 and not (
-            self.entries[position - 1].flags & FLUSH and self.entries[position - 1].disk == disk
-        ):
-            position -= 1
-        return position
 
     @staticmethod
     def _pieces(entry):
