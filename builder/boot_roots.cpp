@@ -2,6 +2,7 @@
 #include "builder/boot_roots.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <optional>
 #include <set>
 #include <string>
@@ -10,7 +11,6 @@
 #include "builder/uki/pe.hpp"
 #include "store/core/digest_text.hpp"
 #include "store/core/error.hpp"
-#include "store/listing.hpp"
 
 namespace sealroot {
 
@@ -19,6 +19,7 @@ namespace {
 constexpr std::uint64_t max_uki_size = std::uint64_t{1} << 30;
 constexpr std::uint64_t max_entry_size = std::uint64_t{1} << 20;
 constexpr int max_folder_depth = 8;
+constexpr int max_readings = 256;
 
 constexpr std::string_view white_space = " \t\n\r\v\f";
 
@@ -79,14 +80,16 @@ class EspReader {
 
   void read_folder(const Fd& folder, const std::string& path, int depth) {
     if (depth > max_folder_depth) throw Error(Fault::malformed, quoted(path) + ": too many folders inside one another");
-    for (const DirectoryEntry& entry : list_directory(folder)) {
-      const std::string entry_path = path + "/" + entry.name;
-      if (entry.type == EntryType::directory) {
-        read_folder(open_beneath(folder, entry.name, O_RDONLY | O_DIRECTORY), entry_path, depth + 1);
-      } else if (ends_in_efi(entry.name)) {
-        during(quoted(entry_path), [&] { read_uki(open_beneath(folder, entry.name, O_RDONLY | O_NONBLOCK)); });
+    read_at_rest(folder, [&](const std::vector<DirectoryEntry>& entries) {
+      for (const DirectoryEntry& entry : entries) {
+        const std::string entry_path = path + "/" + entry.name;
+        if (entry.type == EntryType::directory) {
+          read_folder(open_beneath(folder, entry.name, O_RDONLY | O_DIRECTORY), entry_path, depth + 1);
+        } else if (ends_in_efi(entry.name)) {
+          during(quoted(entry_path), [&] { read_uki(open_beneath(folder, entry.name, O_RDONLY | O_NONBLOCK)); });
+        }
       }
-    }
+    });
   }
 
   /// A UKI with several profiles has a command line for each of them.
@@ -125,6 +128,25 @@ class EspReader {
 };
 
 }  // namespace
+
+void read_at_rest(const Fd& folder, const std::function<void(const std::vector<DirectoryEntry>&)>& read) {
+  std::vector<DirectoryEntry> entries = list_directory(folder);
+  for (int reading = 0; reading < max_readings; ++reading) {
+    std::exception_ptr failure;
+    try {
+      read(entries);
+    } catch (const Error&) {
+      failure = std::current_exception();
+    }
+    std::vector<DirectoryEntry> now = list_directory(folder);
+    if (std::ranges::equal(now, entries, {}, &DirectoryEntry::name, &DirectoryEntry::name)) {
+      if (failure) std::rethrow_exception(failure);
+      return;
+    }
+    entries = std::move(now);
+  }
+  throw Error(Fault::busy, "somebody else changes the boot entries; try again");
+}
 
 bool has_no_beginning(ByteView content) {
   constexpr std::size_t sector_bytes = 512;

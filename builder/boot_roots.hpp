@@ -9,6 +9,7 @@
 #include "store/core/bytes.hpp"
 #include "store/core/digest.hpp"
 #include "store/core/fd.hpp"
+#include "store/listing.hpp"
 
 namespace sealroot {
 
@@ -17,6 +18,11 @@ namespace sealroot {
 ///   throws   Error naming the file: a UKI that can't be read, a digest that is none, a UKI that an entry names and
 ///            that is missing; Error{missing} if there is neither folder, which then is no ESP
 std::vector<Digest> digests_on_esp(const Fd& esp);
+
+/// Calls `read` with what stands in a folder of boot entries, and anew as long as entries come, go or get other names
+/// meanwhile: systemd-bless-boot takes no lock. Errors of a reading that was overtaken don't count.
+///   throws   Error{busy}: the folder never came to rest
+void read_at_rest(const Fd& folder, const std::function<void(const std::vector<DirectoryEntry>&)>& read);
 
 /// Whether the content of a program has no beginning: it is empty, or its first 512 bytes are zeros. Whoever writes a
 /// boot entry where a power cut must do no harm writes its first sector last; until then nothing can start it.

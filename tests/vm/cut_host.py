@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
-"""A host that was upgraded while each write to its disk was logged, and its disk after a power cut.
+"""A host that was upgraded while each write to its disks was logged, and these after a power cut.
 
 Two deployments come and one goes, beside the file of somebody else on the ESP that makes names there lie across two
 sectors. Every step says in the log when it has ended; until the next one has, it is what the power cut interrupts.
+
+ESP and root may be on disks of their own. What a power cut leaves of these is put together to one disk, so that all
+else is the same: only which flush makes what durable differs.
 """
 
 import dataclasses
+import filecmp
 import json
 import os
 import re
@@ -17,7 +21,6 @@ from harness import boot
 from small_host import BOOT_FILES, sealroot, succeeded
 from test_install import sign
 from upgrade_machine import DONE, MARK_SECTOR, UpgradeMachine
-from write_log import WriteLog
 
 FILE_OF_SOMEBODY_ELSE = "/EFI/Linux/a-file-of-somebody-else-with-a-name.txt"
 SECTOR = 512
@@ -37,7 +40,8 @@ class Step:
     ends: str  # bootable when it has ended, what boots next first
 
 
-# A rename on FAT, which only systemd-bless-boot does here, may lose the entry when the power is cut.
+# A rename on FAT, which only systemd-bless-boot does here, may lose the entry when the power is cut, and may still do so
+# after the command has ended: FAT writes a part of it for syncfs only, which does not flush the disk.
 STEPS = (
     Step("switch-2", "sealroot switch --quiet oci:/sources/2 $host", booted="1", required="1", allowed="12", ends="21"),
     Step("bless-2", "bless {2}", booted="2", required="1", allowed="12", ends="21"),
@@ -45,25 +49,28 @@ STEPS = (
          ends="32"),  # fmt: skip
     Step("rollback", "sealroot rollback 2 $host", booted="2", required="23", allowed="23", ends="23"),
     Step("gc", "sealroot gc $host", booted="2", required="23", allowed="23", ends="23"),
-    Step("end", "true", booted="2", required="23", allowed="23", ends="23"),
+    Step("bless-3", "bless {3}", booted="3", required="2", allowed="23", ends="32"),
+    Step("gc-1", "sealroot gc --keep-deployments 1 $host", booted="3", required="3", allowed="23", ends="3"),
+    Step("end", "true", booted="3", required="3", allowed="3", ends="3"),
 )
 
 
 class CutHost:
     """Made once for all tests: `folder` is for its files, `kernel` as in product.py, `images` as in small_host.py."""
 
-    def __init__(self, folder, kernel, console, images):
+    def __init__(self, folder, kernel, console, images, two_disks=False):
         self.folder, self.images = folder, images
         self.sources = sources = {name: Path(self.images.sealed(name).removeprefix("oci:")) for name in "123"}
         self.versions = {self.images.digest(name): name for name in "123"}
         self.certificate = self.images.folder / "db.crt"
-        self.start, self._log = folder / "start.raw", folder / "log"
+        self.start = folder / "start.raw"
         self._install(sources["1"])
         record = json.loads((self.images.folder / "1.out/build.json").read_text())
         self.signed = record["uki"]["cmdline"].replace(self.images.digest("1"), "DIGEST")
         machine = UpgradeMachine(kernel, {name: sources[name] for name in "23"}, self.signed)
+        self.disks = self._split() if two_disks else [Disk(self.start, folder / "run.raw")]
         self.console = self._record(machine, console)
-        self.log = WriteLog(self._log)
+        self.log = machine.read_log(folder, self.disks)
         self.ends = [(at, data.decode().strip()) for at, data in self.log.find(MARK_SECTOR * SECTOR)]
 
     def _install(self, source):
@@ -79,13 +86,51 @@ class CutHost:
         for step in STEPS:
             lines.append(f"boot {self.images.digest(step.booted)}")
             lines.append(f"step {step.name} " + re.sub(r"{(.)}", lambda n: self.images.digest(n[1])[:16], step.command))
-        disk = Disk(self.start, self.folder / "run.raw")
-        return boot(machine.machine(self.folder, disk.path, self._log, lines), [DONE], console)
+        return boot(machine.machine(self.folder, [disk.path for disk in self.disks], lines), [DONE], console)
+
+    def _split(self):
+        """A disk with the ESP only, and one with the root only; each partition where it was, with its number."""
+        disks = []
+        for name, other in (("esp.raw", ROOT), ("root.raw", ESP)):
+            disk = Disk(self.start, self.folder / name)
+            gone = disk.partitions.pop(other)
+            subprocess.run(["sfdisk", "--quiet", "--delete", disk.path, str(gone.number)], check=True,
+                           env=FSCK_ENVIRONMENT)  # fmt: skip
+            disks.append(disk)
+        return disks
+
+    def differences(self, folder):
+        """Partitions that differ from what the log makes of them."""
+        made = self.disk_after(self.log.whole(len(self.log.entries)), folder).disk
+        found = []
+        for disk in self.disks:
+            for kind in disk.partitions:
+                copies = [folder / "logged.part", folder / "ran.part"]
+                for source, copy in zip((made, disk), copies):
+                    _copy_partition(source, kind, copy)
+                if not filecmp.cmp(*copies, shallow=False):
+                    found.append(f"partition {disk.partitions[kind].number} of {disk.path.name}")
+        return found
 
     def step_at(self, position):
         """The one that is interrupted."""
+        return STEPS[self._number_at(position)]
+
+    def required_at(self, position):
+        """Versions that boot after a power cut."""
+        number = self._number_at(position)
+        return STEPS[number if self.is_settled(position) else number - 1].required
+
+    def is_settled(self, position):
+        """Whether a rename of the step before stays, since the disk of the ESP was flushed after it."""
+        number = self._number_at(position)
+        if not number or not STEPS[number - 1].command.startswith("bless "):
+            return True
+        return self.log.last_flush(position, disk=0) > self.ends[number - 1][0]
+
+    def _number_at(self, position):
         ended = sum(at <= position for at, _ in self.ends)
-        return STEPS[min(ended, len(STEPS) - 1)]
+        return min(ended, len(STEPS) - 1)
 
     def disk_after(self, cut, folder):
         """The disk as it is found after the power cut, the journal of its root not yet replayed."""

@@ -5,6 +5,7 @@ Tests don't change a disk while it runs, unless they say so: QEMU writes to a th
 throw-away COW file.
 """
 
+import shlex
 from pathlib import Path
 
 from harness import Machine
@@ -17,7 +18,8 @@ _EMULATOR = ("qemu-system-x86_64", "-cpu", "max,-cx16", "-smp", "1", "-nodefault
 
 
 class UserModeLinux:
-    """User-mode Linux with `initrd` and `disks` as /dev/ubda, /dev/ubdb, ...; what it writes to them is lost.
+    """User-mode Linux with `initrd` and `disks` as /dev/ubda, /dev/ubdb, ...; what it writes to them is lost, unless it
+    `keeps_disks`.
 
     `scratch` is a folder for its files; `tokens` go to the end of its command line.
     """
@@ -25,8 +27,9 @@ class UserModeLinux:
     # It puts these after everything it was given.
     own_tokens = ("root=98:0", "console=tty0")
 
-    def __init__(self, program, scratch, initrd, disks=(), tokens=""):
-        drives = [f"ubd{number}={scratch}/cow{number},{disk}" for number, disk in enumerate(disks)]
+    def __init__(self, program, scratch, initrd, disks=(), tokens="", keeps_disks=False):
+        drives = [f"ubd{number}={'' if keeps_disks else f'{scratch}/cow{number},'}{disk}"
+                  for number, disk in enumerate(disks)]  # fmt: skip
         self._program, self._scratch = program, scratch
         self._fixed = ["mem=256M", *([f"initrd={initrd}"] if initrd else []), *drives, "panic=-1"]
         self._tokens = tokens.split()
@@ -80,20 +83,47 @@ def direct(kernel, initrd, command_line, disk, nvme=False, memory=512, smbios=()
     )
 
 
+def _nodes(option, nodes):
+    return tuple(part for node in nodes for part in (option, node))
+
+
+def _recorded(kernel, initrd, command_line, nodes, disks):
+    # An NVMe disk of QEMU 7 forgets FUA; this one has none, so that the kernel flushes instead. Of merged requests the
+    # log can't take the largest.
+    devices = (f"virtio-blk-pci,drive={disk},request-merging=off" for disk in disks)
+    return (*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", "512", "-kernel", str(kernel), "-initrd", str(initrd),
+            "-append", command_line, *_nodes("-blockdev", nodes), *_nodes("-device", devices))  # fmt: skip
+
+
 def recorded(kernel, initrd, command_line, disk, log):
     """QEMU that starts `kernel` itself and keeps what is written to `disk`, and in the file `log` each of the writes:
     see write_log.py."""
     nodes = (f"driver=file,filename={disk},node-name=disk-file", "driver=raw,file=disk-file,node-name=disk",
              f"driver=file,filename={log},node-name=log-file", "driver=raw,file=log-file,node-name=log",
              "driver=blklogwrites,file=disk,log=log,log-sector-size=512,node-name=logged")  # fmt: skip
-    return Machine(
-        command=(*_EMULATOR, "-M", "q35", "-accel", "tcg", "-m", "512", "-kernel", str(kernel), "-initrd", str(initrd),
-                 "-append", command_line, *(part for node in nodes for part in ("-blockdev", node)),
-                 # An NVMe disk of QEMU 7 forgets FUA; this one has none, so that the kernel flushes instead. Of merged
-                 # requests the log can't take the largest.
-                 "-device", "virtio-blk-pci,drive=logged,request-merging=off"),  # fmt: skip
-        timeout_seconds=40,
-    )
+    return Machine(_recorded(kernel, initrd, command_line, nodes, ["logged"]), timeout_seconds=40)
+
+
+def recorded_together(kernel, initrd, command_line, disks, logs, order, log_bytes):
+    """The same with several disks: in the file `logs` one of `log_bytes` for each of them, and in `order` the log of
+    that file. QEMU has no node that two logs may share; its storage daemon lends them one."""
+    socket = logs.with_name("nbd")
+    shared = (f"driver=file,filename={logs},node-name=logs", f"driver=file,filename={order},node-name=order",
+              "driver=blklogwrites,file=logs,log=order,log-sector-size=512,node-name=ordered")  # fmt: skip
+    daemon = ("qemu-storage-daemon", *_nodes("--blockdev", shared),
+              "--nbd-server", f"addr.type=unix,addr.path={socket}",
+              "--export", "type=nbd,id=logs,node-name=ordered,name=logs,writable=on")  # fmt: skip
+    nodes = []
+    for number, disk in enumerate(disks):
+        nodes += [f"driver=file,filename={disk},node-name=disk{number}",
+                  f"driver=nbd,server.type=unix,server.path={socket},export=logs,node-name=logs{number}",
+                  f"driver=raw,file=logs{number},offset={number * log_bytes},size={log_bytes},node-name=log{number}",
+                  f"driver=blklogwrites,file=disk{number},log=log{number},log-sector-size=512,"
+                  f"node-name=logged{number}"]  # fmt: skip
+    start = f'{shlex.join(daemon)} >"$0.log" 2>&1 & until [ -S "$0" ]; do sleep 0.05; done; exec "$@"'
+    logged = [f"logged{number}" for number in range(len(disks))]
+    emulator = _recorded(kernel, initrd, command_line, nodes, logged)
+    return Machine(("sh", "-ec", start, str(socket), *emulator), timeout_seconds=40)
 
 
 def _with_tpm(folder):

@@ -51,10 +51,15 @@ class SealedUmlTest(BootTest):
     def setUpClass(cls):
         cls.product = product.load()
         cls.sealed = cls.use_build()
-        cls.initrd = pe.section(cls.sealed.uki.read_bytes(), ".initrd")
+        cls.take_uki(cls.sealed.uki.read_bytes())
+        cls.image = object_path(cls.sealed.image_digest)
+
+    @classmethod
+    def take_uki(cls, uki):
+        """Boots of this class are from now on those of this UKI."""
+        cls.initrd = pe.section(uki, ".initrd")
         cls.config = cpio.last_file(cls.initrd, "sealroot.conf").decode()
         cls.digest_token = "composefs.digest=" + re.search("^digest=(.*)$", cls.config, re.MULTILINE).group(1)
-        cls.image = object_path(cls.sealed.image_digest)
 
     @classmethod
     def use_build(cls):
@@ -83,10 +88,12 @@ class SealedUmlTest(BootTest):
         disk = Disk(self.sealed.disk, scratch / "disk.raw")
         if row.tamper:
             row.tamper(disk)
-        disks = [disk.path, self.sealed.disk] if row.second_disk else [disk.path]
+        return self.machine(row, scratch, [disk.path, self.sealed.disk] if row.second_disk else [disk.path])
+
+    def machine(self, row, scratch, disks, keeps_disks=False):
         initrd = scratch / "initrd"
         tokens = row.tokens.format(digest=self.digest_token)
-        machine = UserModeLinux(self.product.linux, scratch, initrd, disks, tokens)
+        machine = UserModeLinux(self.product.linux, scratch, initrd, disks, tokens, keeps_disks)
         config = self.config_for(machine, row).encode()
         over = {"sealroot.conf": (0o644, config), "modules.load": (0o644, b""), **self.files_over()}
         initrd.write_bytes(self.initrd + bytes(-len(self.initrd) % 4) + cpio.archive(over))

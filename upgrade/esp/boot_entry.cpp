@@ -11,7 +11,6 @@
 #include "builder/uki/authenticode.hpp"
 #include "builder/uki/os_release.hpp"
 #include "store/core/error.hpp"
-#include "store/listing.hpp"
 #include "store/temporary_name.hpp"
 
 namespace sealroot {
@@ -72,14 +71,14 @@ BootEntry read_entry(const Fd& folder, const std::string& file_name, EntryName n
   return entry;
 }
 
-void list_folder(const Fd& esp, const std::vector<Certificate>& trusted, EspListing& listing) {
-  const auto folder = try_open_beneath(esp, entry_folder, O_RDONLY | O_DIRECTORY);
-  if (!folder) return;
-  for (const DirectoryEntry& found : list_directory(*folder)) {
+EspListing read_entries(const Fd& folder, const std::vector<DirectoryEntry>& entries,
+                        const std::vector<Certificate>& trusted) {
+  EspListing listing;
+  for (const DirectoryEntry& found : entries) {
     if (is_temporary_name(found.name)) {
       listing.leftovers.push_back(found.name);
     } else if (auto name = try_parse_entry_name(found.name)) {
-      BootEntry entry = read_entry(*folder, found.name, std::move(*name), trusted);
+      BootEntry entry = read_entry(folder, found.name, std::move(*name), trusted);
       if (entry.unfinished) {
         listing.leftovers.push_back(found.name);
       } else {
@@ -89,6 +88,7 @@ void list_folder(const Fd& esp, const std::vector<Certificate>& trusted, EspList
       listing.others.push_back(std::string(entry_folder) + "/" + found.name);
     }
   }
+  return listing;
 }
 
 }  // namespace
@@ -115,7 +115,9 @@ UkiFacts read_uki(ByteView file, const std::vector<Certificate>& trusted) {
 
 EspListing list_boot_entries(const Fd& esp, const std::vector<Certificate>& trusted) {
   EspListing listing;
-  list_folder(esp, trusted, listing);
+  if (const auto folder = try_open_beneath(esp, entry_folder, O_RDONLY | O_DIRECTORY)) {
+    read_at_rest(*folder, [&](const auto& entries) { listing = read_entries(*folder, entries, trusted); });
+  }
   if (const auto entries = try_open_beneath(esp, "loader/entries", O_RDONLY | O_DIRECTORY)) {
     for (const DirectoryEntry& found : list_directory(*entries)) {
       if (found.name.ends_with(".conf")) listing.others.push_back("loader/entries/" + found.name);

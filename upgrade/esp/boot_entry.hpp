@@ -57,7 +57,7 @@ struct EspListing {
 };
 
 /// Lists them all; one that is broken is part of the answer.
-///   throws  Error{os}: a directory can't be read
+///   throws  Error{os}: a directory can't be read; Error{busy}: somebody renames entries again and again
 EspListing list_boot_entries(const Fd& esp, const std::vector<Certificate>& trusted);
 
 }  // namespace sealroot

@@ -41,9 +41,10 @@ Fd make_entries(const Fd& esp) {
   return folder;
 }
 
+/// For syncfs FAT writes all it has, but only for fsync it makes the disk keep that.
 void sync_folder(const Fd& folder) {
-  if (::fsync(folder.get()) < 0) throw os_error("syncing EFI/Linux");
   if (::syncfs(folder.get()) < 0) throw os_error("syncing the ESP");
+  if (::fsync(folder.get()) < 0) throw os_error("syncing EFI/Linux");
 }
 
 void require_new_name(const Fd& folder, const EntryName& name) {
@@ -121,8 +122,10 @@ void write_entry(const Fd& folder, const std::string& name, ByteView content) {
   }
 }
 
-/// Its clusters are free when nobody has the file open any more; by then its name is gone for good.
+/// What others changed is on the disk before: systemd-bless-boot leaves an entry that the disk may still lose. The
+/// clusters are free when nobody has the file open any more; by then its name is gone for good.
 bool remove_entry(const Fd& folder, const std::string& name) {
+  sync_folder(folder);
   std::optional<Fd> held = try_open_beneath(folder, name, O_PATH | O_NOFOLLOW);
   if (::unlinkat(folder.get(), name.c_str(), 0) < 0) {
     if (errno == ENOENT) return false;
@@ -149,6 +152,7 @@ bool is_copied(const Fd& folder, const std::string& name, const Bytes& content) 
 }
 
 bool rename_new(const Fd& folder, const std::string& from, const std::string& to) {
+  sync_folder(folder);
   if (::renameat2(folder.get(), from.c_str(), folder.get(), to.c_str(), RENAME_NOREPLACE) < 0) {
     if (errno == ENOENT) return false;
     throw os_error("renaming to " + quoted(to));

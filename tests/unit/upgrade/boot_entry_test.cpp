@@ -3,8 +3,12 @@
 
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
+#include "builder/boot_roots.hpp"
 #include "builder/initramfs/cpio.hpp"
 #include "builder/uki/authenticode.hpp"
 #include "store/core/digest_text.hpp"
@@ -119,6 +123,35 @@ TEST_CASE("a listing says of each entry what it boots and who signed it") {
   CHECK(listing.entries[1].uki.signer == "CN=others");
   CHECK(listing.entries[2].uki.signature == SignatureState::none);
   CHECK(listing.entries[3].uki.signature == SignatureState::broken);
+}
+
+TEST_CASE("P6_an entry that gets another name while all are listed is in the list once, and whole") {
+  const Esp esp;
+  esp.write("EFI/Linux/a+0.efi", sealed_uki(digest_of('a')));
+  const Fd folder = open_at(esp.scratch.directory(), "EFI/Linux", O_RDONLY | O_DIRECTORY);
+  std::atomic<bool> stop = false;
+  const auto name = [](int number) { return "a+" + std::to_string(number) + ".efi"; };
+  std::thread renamer([&] {
+    for (int number = 0; !stop; ++number) {
+      ::renameat(folder.get(), name(number).c_str(), folder.get(), name(number + 1).c_str());
+      std::this_thread::sleep_for(std::chrono::microseconds(300));
+    }
+  });
+  std::size_t whole = 0, listings = 0, digests = 0;
+  try {
+    for (; listings < 2000; ++listings) {
+      const EspListing listing = esp.list();
+      whole += listing.entries.size() == 1 && !listing.entries[0].defect ? 1 : 0;
+      digests += digests_on_esp(esp.scratch.directory()).size();
+    }
+  } catch (const Error& error) {
+    CHECK(error.what() == std::string());
+  }
+  stop = true;
+  renamer.join();
+  CHECK(listings == 2000);
+  CHECK(whole == listings);
+  CHECK(digests == listings);
 }
 
 TEST_CASE("one broken entry is shown as broken and hides no other") {
