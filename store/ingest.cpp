@@ -28,6 +28,10 @@ void read_range(const Fd& file, std::uint64_t offset, std::span<std::uint8_t> ou
   throw Error(Fault::malformed, "the source has been cut to " + std::to_string(offset + got) + " bytes meanwhile");
 }
 
+/// Where nothing is written, a source that only names ranges of a file may be a gigabyte ahead: it is done early, and
+/// what has to wait for it is not left over at the end. A large content that waits to be written has a file open.
+constexpr std::size_t jobs_ahead = 1024;
+
 /// The sizes above `limit_bytes` of what is in the store.
 std::set<std::uint64_t> sizes_of_objects(const ObjectStore& store, std::uint64_t limit_bytes) {
   std::set<std::uint64_t> sizes;
@@ -44,7 +48,7 @@ std::set<std::uint64_t> sizes_of_objects(const ObjectStore& store, std::uint64_t
 class Ingest::Pipeline {
  public:
   Pipeline(const ObjectStore* store, Algorithm algorithm, unsigned threads)
-      : store_(store), algorithm_(algorithm), queue_(threads) {}
+      : store_(store), algorithm_(algorithm), queue_(threads, store == nullptr ? jobs_ahead : 0) {}
 
   Algorithm algorithm() const { return algorithm_; }
   void keep(std::function<bool(std::string_view path)> wanted) { wanted_ = std::move(wanted); }

@@ -80,11 +80,14 @@ void NewObject::seal(const Digest& digest) {
 
 /// linkat to `name` in `folder`; errno of a failure, or 0.
 int NewObject::link(const Fd& folder, const std::string& name) const {
-  const int result =
-      temporary_name_.empty()
-          ? ::linkat(AT_FDCWD, descriptor_path(file_).c_str(), folder.get(), name.c_str(), AT_SYMLINK_FOLLOW)
-          : ::linkat(directory_.get(), temporary_name_.c_str(), folder.get(), name.c_str(), 0);
-  return result == 0 ? 0 : errno;
+  if (!temporary_name_.empty()) {
+    return ::linkat(directory_.get(), temporary_name_.c_str(), folder.get(), name.c_str(), 0) == 0 ? 0 : errno;
+  }
+  // Before Linux 6.10 only with CAP_DAC_READ_SEARCH, ENOENT without; the way through /proc costs a walk there.
+  if (::linkat(file_.get(), "", folder.get(), name.c_str(), AT_EMPTY_PATH) == 0) return 0;
+  if (errno != ENOENT) return errno;
+  const std::string path = descriptor_path(file_);
+  return ::linkat(AT_FDCWD, path.c_str(), folder.get(), name.c_str(), AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
 }
 
 /// Puts the file in the place of another: rename(2) can do that, linkat(2) can't.

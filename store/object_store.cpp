@@ -38,7 +38,7 @@ ObjectStore::ObjectStore(Fd objects, Algorithm algorithm, Access access, std::st
       folder_(std::move(folder)),
       traits_(std::make_shared<StoreTraits>()),
       early_sync_(std::make_shared<EarlySync>()) {
-  // An unnamed file is given its name through /proc: the direct way needs CAP_DAC_READ_SEARCH.
+  // An unnamed file is given its name through /proc where the kernel refuses the direct way, see NewObject::link.
   traits_->unnamed_files = ::access("/proc/self/fd", F_OK) == 0;
 }
 

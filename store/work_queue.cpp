@@ -17,7 +17,8 @@ std::size_t buffer_count(unsigned threads) {
 
 }  // namespace
 
-WorkQueue::WorkQueue(unsigned threads) : max_jobs_(buffer_count(threads)), buffers_left_(max_jobs_) {
+WorkQueue::WorkQueue(unsigned threads, std::size_t jobs_ahead)
+    : max_jobs_(std::max(buffer_count(threads), jobs_ahead)), buffers_left_(buffer_count(threads)) {
   if (threads == 1) return;
   try {
     for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });

@@ -24,8 +24,9 @@ class WorkQueue {
   using Buffer = std::unique_ptr<std::uint8_t[]>;
   using Job = std::function<void(std::uint8_t* buffer)>;
 
-  /// `threads` 1: no thread is started, submit() does the job.
-  explicit WorkQueue(unsigned threads);
+  /// `threads` 1: no thread is started, submit() does the job. `jobs_ahead` of those without a buffer may wait, or as
+  /// many as there are buffers.
+  explicit WorkQueue(unsigned threads, std::size_t jobs_ahead = 0);
   /// Drops the jobs that have not started and waits for those that have.
   ~WorkQueue();
   WorkQueue(const WorkQueue&) = delete;
@@ -35,8 +36,8 @@ class WorkQueue {
   Buffer acquire();
   /// Does `job` with `buffer` soon, on any thread; the buffer is free afterwards.
   void submit(Buffer buffer, Job job);
-  /// Likewise, with the buffer of the thread that does it, which stays in that thread's cache. Waits while there are
-  /// as many jobs as there are buffers in all.
+  /// Likewise, with the buffer of the thread that does it, which stays in that thread's cache. Waits while too many
+  /// wait.
   void submit(Job job);
   /// Waits for all jobs; rethrows the first error of one.
   void wait();

@@ -15,7 +15,8 @@ namespace sealroot {
 
 class ReadAhead final : public ChunkSource {
  public:
-  static constexpr std::size_t chunk_bytes = 1U << 20;  // a quarter of it costs a tenth more: threads wake each other more often
+  /// A quarter of it costs a tenth more time: threads wake each other more often.
+  static constexpr std::size_t chunk_bytes = 1U << 20;
 
   /// `source` must outlive this. With `hash` all bytes are hashed on the way. The default of 6 MiB is for a consumer
   /// that works in bursts: with a third of it an inflating thread waits a sixth of the time in all.

@@ -20,7 +20,8 @@ def main():
         for row in re.findall(r"(?<=_)[RECOPI]\d+(?=_)", test) or ["no row"]:
             boots[what][row] += 1
     for kind, rows in sorted(boots.items()):
-        each = ", ".join(f"{row} {count}" for row, count in sorted(rows.items(), key=lambda row: (row[0][0], len(row[0]), row)))
+        in_order = sorted(rows.items(), key=lambda row: (row[0][0], len(row[0]), row))
+        each = ", ".join(f"{row} {count}" for row, count in in_order)
         print(f"{kind}: {sum(rows.values())} ({each})")
     print(f"unexpected outcomes: {len(unexpected)}{''.join(f' {test}' for test in unexpected)}")
 

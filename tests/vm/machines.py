@@ -118,8 +118,8 @@ def secure_boot(variables, disk, smbios=(), typed=(), restarts=False, keeps_vari
     if network:
         more += ("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=")
     return Machine(
-        command=(*(_with_tpm(tpm) if tpm else ()), *emulator, "-M", "q35,smm=on,accel=tcg", "-global", "driver=cfi.pflash01,property=secure,value=on",
-                 "-global", "ICH9-LPC.disable_s3=1", "-m", str(memory),
+        command=(*(_with_tpm(tpm) if tpm else ()), *emulator, "-M", "q35,smm=on,accel=tcg",
+                 "-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1", "-m", str(memory),
                  "-drive", f"if=pflash,format=raw,unit=0,file={FIRMWARE}/OVMF_CODE_4M.secboot.fd,readonly=on",
                  "-drive", f"if=pflash,format=raw,unit=1,file={variables}{snapshot}",
                  "-drive", f"file={disk},format=raw,if=virtio{disk_snapshot}", *_strings(smbios), *more),  # fmt: skip

@@ -66,6 +66,7 @@ TEST_CASE("every failing call of the kernel ends the boot with its code") {
       {"attach <erofs> /sysroot", -EINVAL, 14, "mounting on /sysroot"},
       {"fs_open overlay", -ENODEV, 15, "overlay: file system unknown"},
       {set_source.c_str(), -EINVAL, 15, "overlay: source"},
+      {"fs_set overlay lowerdir=<erofs>::/sysroot/composefs/objects", -EINVAL, 15, "overlay: lowerdir"},
       {"fs_set overlay metacopy=on", -EINVAL, 15, "metacopy=on"},
       {"fs_set overlay verity=require", -EINVAL, 15, "verity=require"},
       {"fs_create overlay", -EINVAL, 15, "overlay: invalid argument"},
