@@ -107,7 +107,8 @@ std::vector<Deployment> removable_deployments(const Deployments& deployments, un
   std::set<Digest> kept;
   const Deployment* const blessed = newest_blessed(deployments);
   for (const Deployment& each : deployments.all) {
-    if (each.booted || each.started || each.next || each.pinned || &each == blessed || each.image == also_keep) kept.insert(each.image);
+    if (each.booted || each.started || each.next || each.pinned || &each == blessed || each.image == also_keep)
+      kept.insert(each.image);
   }
   for (const Deployment& each : deployments.all) {
     if (kept.size() < keep && is_good(deployments, each)) kept.insert(each.image);

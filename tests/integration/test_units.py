@@ -43,8 +43,8 @@ class Units(unittest.TestCase):
     def wanted(self, mark):
         """What the generator has basic.target want, in a /run of its own."""
         out = self.root / f"generated-{mark}"
-        script = (f'mount -t tmpfs run /run && mkdir /run/sealroot && if {mark}; then touch /run/sealroot/soft-rebooted; '
-                  f'fi && mkdir "$2" && exec "$1" "$2"')  # fmt: skip
+        script = (f'mount -t tmpfs run /run && mkdir /run/sealroot && '
+                  f'if {mark}; then touch /run/sealroot/soft-rebooted; fi && mkdir "$2" && exec "$1" "$2"')  # fmt: skip
         generator = self.root / "usr/lib/systemd/system-generators/sealroot-soft-reboot-generator"
         subprocess.run(["unshare", "--map-root-user", "--mount", "sh", "-ec", script, "sh", generator, out], check=True)
         return {path.name: os.readlink(path) for path in out.rglob("*.service")}

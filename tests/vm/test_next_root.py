@@ -31,7 +31,10 @@ mkdir $root
 mount -t tmpfs root $root
 for path in /*; do
   case $path in /proc | /run | /sysroot | /efi | /sys) continue ;; esac
-  if [ -L $path ]; then cp -a $path $root/; elif [ -d $path ]; then mkdir $root$path && mount --bind $path $root$path; fi
+  if [ -L $path ]; then cp -a $path $root/; continue; fi
+  [ -d $path ] || continue
+  mkdir $root$path
+  mount --bind $path $root$path
 done
 mkdir $root/proc $root/run $root/sysroot $root/efi
 mount -t proc proc $root/proc
