@@ -46,7 +46,7 @@ void run_rollback(RollbackArguments& arguments) {
   const RollbackResult result = roll_back(host, options);
   if (result.soft_reboot) prepare_soft_reboot(host, result.image, {options.certificate, options.threads});
   print_result(arguments, result);
-  if (result.soft_reboot) start_soft_reboot();
+  if (result.soft_reboot) start_soft_reboot(host);
 }
 
 }  // namespace

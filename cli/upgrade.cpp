@@ -101,7 +101,7 @@ void run_stage(UpgradeArguments& arguments) {
   } else {
     print_text(arguments, *result);
   }
-  if (soft_reboot) start_soft_reboot();
+  if (soft_reboot) start_soft_reboot(host);
 }
 
 void add_stage_options(CLI::App& command, UpgradeArguments& arguments) {

@@ -55,6 +55,7 @@ RollbackResult roll_back(const Host& host, const RollbackOptions& options) {
     obstacle = soft_reboot_obstacle({host, repository, deployments, trusted}, target);
     if (options.soft_reboot == SoftReboot::required) require_soft_reboot(obstacle);
   }
+  forget_soft_reboot(host);
   // What the firmware started has shown that it boots.
   result.warnings = make_next(host, trusted, target.image, target.started ? 0 : options.tries);
   result.soft_reboot = options.soft_reboot != SoftReboot::no && !obstacle && result.warnings.empty();

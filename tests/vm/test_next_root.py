@@ -90,6 +90,13 @@ printf XXXX | dd of="$(entry)" bs=1 seek=4096 conv=notrunc 2>/dev/null
 attempt tampered-uki rollback 2
 cp /run/uki "$(entry)"
 upgrade again
+touch /run/slow
+upgrade never-entered
+rm /run/slow
+name=staged-anew
+{sealroot} upgrade --quiet >/run/output 2>&1
+check status "$? $(tail -n 1 /run/output)"
+check left "$(grep -c /run/nextroot /proc/self/mountinfo) $(ls -A /run/sealroot)"
 echo "SEALROOT-CHECK end=done"
 exec sleep 100
 """
@@ -106,6 +113,7 @@ check version "$(head -c 3 /run/nextroot/usr/lib/version)"
 check motd "$(head -c 4 /run/nextroot/etc/motd)"
 check write "$(touch /run/nextroot/usr/new 2>&1 | grep -c Read-only)"
 check state "$(touch /run/nextroot/etc/new /run/nextroot/var/new && echo ok)"
+[ -e /run/slow ] && exit 0
 echo "systemd says no" >&2
 exit 1
 """
@@ -184,7 +192,11 @@ class NextRoot(BootTest):
             with self.subTest(name):
                 self.assertRegex(console.value(f"{name}-status") or "", f"^1 sealroot: .*{reason}")
                 self.assertIsNone(console.value(f"{name}-asked"))
-        for name in ("staged", "kept", *REFUSED, "again"):
+        with self.subTest("prepared, but systemd does not go there"):
+            self.assertRegex(console.value("never-entered-status"), "^0 ")
+            self.assertRegex(console.value("never-entered-left"), "^[1-9][0-9]* soft-rebooted")
+            self.assertRegex(console.value("staged-anew-status"), "^0 ")
+        for name in ("staged", "kept", *REFUSED, "again", "staged-anew"):
             with self.subTest(f"left of {name}"):
                 self.assertEqual(GONE, console.value(f"{name}-left"))
         self.check(console, shown=["^SEALROOT-CHECK end=done"])

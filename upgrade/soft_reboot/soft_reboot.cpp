@@ -121,6 +121,16 @@ void write_mark(const Digest& image) {
   write_new_file(folder, soft_reboot_mark, as_bytes(to_hex(image) + "\n"));
 }
 
+/// What was prepared is off; the mark is that of the system that runs again.
+void undo(const Host& host) {
+  remove_next_root();
+  if (host.soft_rebooted) {
+    write_mark(*host.booted);
+  } else {
+    remove_mark();
+  }
+}
+
 }  // namespace
 
 SoftReboot parse_soft_reboot(const std::string& text) {
@@ -171,21 +181,26 @@ void prepare_soft_reboot(const Host& host, const Digest& image, const SoftReboot
     try {
       make_next_root(host.sysroot, sealed_config_text(*uki.facts.config));
     } catch (const Error&) {
-      remove_mark();
+      undo(host);
       throw;
     }
     append_history(host.sysroot, {.action = "soft-reboot", .image = image, .version = next->version()});
   });
 }
 
-void start_soft_reboot() {
+void start_soft_reboot(const Host& host) {
   try {
     run_program({"systemctl", "systemd"}, {"soft-reboot"}, {"LC_ALL=C.UTF-8"}, {});
   } catch (const Error& error) {
-    remove_next_root();
-    remove_mark();
+    undo(host);
     throw error.within("soft reboot");
   }
+}
+
+void forget_soft_reboot(const Host& host) {
+  if (!host.is_this_one) return;
+  const std::optional<Digest> prepared = read_soft_reboot_mark(soft_reboot_folder);
+  if (prepared && prepared != host.booted) undo(host);
 }
 
 }  // namespace sealroot

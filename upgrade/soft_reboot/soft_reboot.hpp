@@ -61,6 +61,10 @@ struct SoftRebootOptions {
 void prepare_soft_reboot(const Host& host, const Digest& image, const SoftRebootOptions& options);
 
 /// Has systemd go over to it; this process will be ended. If systemd refuses, the root is taken away: Error{os}.
-void start_soft_reboot();
+void start_soft_reboot(const Host& host);
+
+/// Takes away a root that was prepared and not entered: a restart would go there (systemctl(1), reboot), whatever boots
+/// next by then.
+void forget_soft_reboot(const Host& host);
 
 }  // namespace sealroot

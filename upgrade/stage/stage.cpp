@@ -213,6 +213,7 @@ class Staging {
 
   /// It has its entry now; whatever goes wrong from here on does not take it away again.
   void finish(const Origin& origin, StageResult& result) const {
+    forget_soft_reboot(host_);
     const std::vector<std::string> obstacles = make_next(host_, trusted_, result.image, options_.tries);
     result.warnings.insert(result.warnings.end(), obstacles.begin(), obstacles.end());
     result.staged = obstacles.empty();
