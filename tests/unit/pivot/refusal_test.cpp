@@ -202,6 +202,12 @@ TEST_CASE("C2_E4_a_second_digest_is_refused_before_any_disk_is_touched") {
   CHECK(kernel.count("module") == 0);
 }
 
+TEST_CASE("a command line of which only the start was read is refused") {
+  FakeKernel kernel = FakeKernel::machine();
+  kernel.files["/proc/cmdline"] = good_line + std::string(8192, ' ') + "\n";
+  check_refused(kernel, 10, "/proc/cmdline: too large");
+}
+
 TEST_CASE("I5_control_bytes_of_the_command_line_do_not_reach_the_console") {
   FakeKernel kernel = FakeKernel::machine();
   kernel.files["/proc/cmdline"] = good_line + " \x1b[2Jevil\x07\xff\n";
