@@ -36,7 +36,7 @@ using NamedFiles = std::vector<std::pair<std::string, Bytes>>;
 
 /// What the tree gives to its own boot; collected before the boot form empties /boot.
 struct BootParts {
-  Kernel kernel;
+  FoundKernel kernel;
   BootFile stub;
   BootFile boot_loader;
   Release release;

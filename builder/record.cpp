@@ -48,7 +48,8 @@ Json source_json(const SourceInfo& source) {
 
 /// By the names of the command line, as it has to be given to get the same bytes: what was left to a default has the
 /// value that it got. "file": the option names a file, see `inputs` (--kernel: `kernel`).
-Json options_json(const BuildOptions& options, const SourceInfo& source, const Release& release, const Kernel& kernel) {
+Json options_json(const BuildOptions& options, const SourceInfo& source, const Release& release,
+                  const FoundKernel& kernel) {
   Json json{{"digest", algorithm_name(options.algorithm)},
             {"arch", source.config.architecture},
             {"xattrs", xattr_rule_name(options.xattrs)},
@@ -97,7 +98,7 @@ std::string file_sha256(const Fd& file) {
 }  // namespace
 
 BuildRecord::BuildRecord(const BuildOptions& options, const SourceInfo& source, const Release& release,
-                         const Kernel& kernel) {
+                         const FoundKernel& kernel) {
   json_["version"] = 1;
   json_["tool"] = {{"name", "sealroot"}, {"version", SEALROOT_VERSION}};
   json_["source"] = source_json(source);
@@ -131,7 +132,7 @@ void BuildRecord::add_objects(const Fd& output, const ObjectStore& store, const 
       {"count", objects.size()}, {"size", total_bytes}, {"file", name}, {"sha256", blob_digest(as_bytes(list)).hex}};
 }
 
-void BuildRecord::add_uki(const std::string& name, const Bytes& uki, const UkiParts& parts, const Kernel& kernel,
+void BuildRecord::add_uki(const std::string& name, const Bytes& uki, const UkiParts& parts, const FoundKernel& kernel,
                           const BootFile& stub, const Profile& profile) {
   json_["kernel"] = file_json(kernel.file);
   json_["kernel"]["release"] = kernel.version;

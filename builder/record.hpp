@@ -26,7 +26,7 @@ namespace sealroot {
 
 class BuildRecord {
  public:
-  BuildRecord(const BuildOptions& options, const SourceInfo& source, const Release& release, const Kernel& kernel);
+  BuildRecord(const BuildOptions& options, const SourceInfo& source, const Release& release, const FoundKernel& kernel);
 
   /// A file of the build host that is part of the output. `name`: the option (`--initrd`) or profile key that named it.
   void add_input(const std::string& name, ByteView content);
@@ -37,7 +37,7 @@ class BuildRecord {
   /// Writes the file objects.txt into `output`: a line with digest and size for each object.
   void add_objects(const Fd& output, const ObjectStore& store, const std::vector<Digest>& objects);
 
-  void add_uki(const std::string& name, const Bytes& uki, const UkiParts& parts, const Kernel& kernel,
+  void add_uki(const std::string& name, const Bytes& uki, const UkiParts& parts, const FoundKernel& kernel,
                const BootFile& stub, const Profile& profile);
   /// Reads the whole disk.
   void add_disk(const std::string& name, const Fd& file, const DiskLayout& layout, const BootFile& boot_loader);

@@ -22,4 +22,13 @@ void add_host_options(CLI::App& command, HostPaths& paths, bool with_esp) {
       ->type_name("DIR");
 }
 
+void add_soft_reboot_option(CLI::App& command, std::string& mode) {
+  command
+      .add_option(
+          "--soft-reboot", mode,
+          "go over to it without the firmware, if kernel and\ninitramfs are the same; required: else do nothing")
+      ->check(CLI::IsMember({"auto", "required"}))
+      ->type_name("MODE");
+}
+
 }  // namespace sealroot

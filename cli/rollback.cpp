@@ -21,21 +21,32 @@ namespace {
 struct RollbackArguments {
   HostPaths paths;
   RollbackOptions options;
+  std::string soft_reboot;
   bool json = false;
 };
 
-void run_rollback(const RollbackArguments& arguments) {
-  const RollbackResult result = roll_back(open_host(arguments.paths), arguments.options);
+void print_result(const RollbackArguments& arguments, const RollbackResult& result) {
   if (arguments.json) {
     const nlohmann::ordered_json record = {{"image", named_digest(result.image)},
                                            {"version", result.version},
                                            {"replaces", result.replaces},
+                                           {"soft_reboot", result.soft_reboot},
                                            {"warnings", result.warnings}};
     print_record(record);
     return;
   }
   std::cout << "next boot: " << result.version << "  " << named_digest(result.image) << '\n';
   for (const std::string& warning : result.warnings) std::cerr << "sealroot: warning: " << warning << '\n';
+}
+
+void run_rollback(RollbackArguments& arguments) {
+  RollbackOptions& options = arguments.options;
+  options.soft_reboot = parse_soft_reboot(arguments.soft_reboot);
+  const Host host = open_host(arguments.paths);
+  const RollbackResult result = roll_back(host, options);
+  if (result.soft_reboot) prepare_soft_reboot(host, result.image, {options.certificate, options.threads});
+  print_result(arguments, result);
+  if (result.soft_reboot) start_soft_reboot(host);
 }
 
 }  // namespace
@@ -52,6 +63,7 @@ void add_rollback_command(CLI::App& app) {
       ->type_name("FILE");
   command->add_option("--tries", options.tries, "boots that may fail before it is given up;\n0: do not count")
       ->capture_default_str();
+  add_soft_reboot_option(*command, arguments->soft_reboot);
   command->add_option("--threads", options.threads, "worker threads (default: one a CPU)");
   add_host_options(*command, arguments->paths);
   command->add_flag("--json", arguments->json, "print a record");

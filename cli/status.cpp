@@ -24,12 +24,14 @@ struct StatusArguments {
 void run_status(const StatusArguments& arguments) {
   const Host host = open_host(arguments.paths);
   std::vector<std::string> problems;
-  Deployments deployments = read_deployments(host, certificates_for_status(host, arguments.certificate, problems));
+  const std::vector<Certificate> trusted = certificates_for_status(host, arguments.certificate, problems);
+  Deployments deployments = read_deployments(host, trusted);
   deployments.problems.insert(deployments.problems.begin(), problems.begin(), problems.end());
+  const SoftRebootObstacles obstacles = find_soft_reboot_obstacles(host, deployments, trusted);
   if (arguments.json) {
-    print_record(status_record(host, deployments));
+    print_record(status_record(host, deployments, obstacles));
   } else {
-    std::cout << status_text(host, deployments);
+    std::cout << status_text(host, deployments, obstacles);
   }
 }
 

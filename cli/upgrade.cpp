@@ -24,6 +24,7 @@ struct UpgradeArguments {
   std::string xattrs;
   std::string selinux;
   std::string etc_policy = "fail";
+  std::string soft_reboot;
   bool json = false;
   ProgressOptions progress;
 };
@@ -38,6 +39,7 @@ nlohmann::ordered_json record_of(const UpgradeArguments& arguments, const StageR
   record["check"] = arguments.options.check_only;
   record["already_there"] = result.already_there;
   record["staged"] = result.staged;
+  record["soft_reboot"] = result.soft_reboot;
   record["removed"] = nlohmann::ordered_json::array();
   for (const Digest& image : result.removed) record["removed"].push_back(named_digest(image));
   record["etc"] = nlohmann::ordered_json::array();
@@ -79,6 +81,7 @@ void print_text(const UpgradeArguments& arguments, const StageResult& result) {
 
 void run_stage(UpgradeArguments& arguments) {
   arguments.options.etc_policy = parse_etc_policy(arguments.etc_policy);
+  arguments.options.soft_reboot = parse_soft_reboot(arguments.soft_reboot);
   if (!arguments.xattrs.empty()) arguments.options.xattrs = parse_xattr_rule(arguments.xattrs);
   if (!arguments.selinux.empty()) arguments.options.labels = parse_label_mode(arguments.selinux);
   const Host host = open_host(arguments.paths);
@@ -89,11 +92,16 @@ void run_stage(UpgradeArguments& arguments) {
       progress(phase, done, total);
     });
   }
+  const bool soft_reboot = result->soft_reboot && !arguments.options.check_only;
+  if (soft_reboot) {
+    prepare_soft_reboot(host, result->image, {arguments.options.certificate, arguments.options.read.threads});
+  }
   if (arguments.json) {
     print_record(record_of(arguments, *result));
   } else {
     print_text(arguments, *result);
   }
+  if (soft_reboot) start_soft_reboot(host);
 }
 
 void add_stage_options(CLI::App& command, UpgradeArguments& arguments) {
@@ -114,6 +122,7 @@ void add_stage_options(CLI::App& command, UpgradeArguments& arguments) {
   command.add_option("--keep", options.keep, "deployments to keep")->capture_default_str();
   command.add_option("--tries", options.tries, "boots that may fail before it is given up;\n0: do not count")
       ->capture_default_str();
+  add_soft_reboot_option(command, arguments.soft_reboot);
   command.add_option("--xattrs", arguments.xattrs, "rule that the image was built with (default:\nas last time)");
   command.add_option("--selinux", arguments.selinux, "likewise");
   command.add_option("--threads", options.read.threads, "worker threads (default: one a CPU)");

@@ -14,6 +14,8 @@ MAY_INCLUDE = (
     ("store/", ("store/",)),
     ("initrd-pivot/", ("initrd-pivot/", "store/core/")),
     ("builder/", ("builder/", "store/")),
+    # A soft reboot composes the new root with the code that does it at boot.
+    ("upgrade/soft_reboot/", ("upgrade/", "builder/", "store/", "initrd-pivot/")),
     ("upgrade/", ("upgrade/", "builder/", "store/")),
     ("cli/", ("cli/", "upgrade/", "builder/", "store/")),
 )

@@ -74,7 +74,9 @@ std::set<Digest> images_of(const std::vector<Deployment>& deployments) {
 /// Everything that may boot or that somebody wants to keep.
 std::vector<Digest> roots_of(const Host& host) {
   std::vector<Digest> roots = during("ESP " + quoted(host.esp_path), [&] { return digests_on_esp(host.esp); });
-  if (host.booted) roots.push_back(*host.booted);
+  for (const std::optional<Digest>& running : {host.booted, host.started}) {
+    if (running) roots.push_back(*running);
+  }
   for (const Digest& image : read_marks(host.sysroot, Mark::pinned)) roots.push_back(image);
   return roots;
 }
@@ -105,7 +107,8 @@ std::vector<Deployment> removable_deployments(const Deployments& deployments, un
   std::set<Digest> kept;
   const Deployment* const blessed = newest_blessed(deployments);
   for (const Deployment& each : deployments.all) {
-    if (each.booted || each.next || each.pinned || &each == blessed || each.image == also_keep) kept.insert(each.image);
+    if (each.booted || each.started || each.next || each.pinned || &each == blessed || each.image == also_keep)
+      kept.insert(each.image);
   }
   for (const Deployment& each : deployments.all) {
     if (kept.size() < keep && is_good(deployments, each)) kept.insert(each.image);

@@ -50,8 +50,16 @@ RollbackResult roll_back(const Host& host, const RollbackOptions& options) {
   if (deployments.next() != nullptr) result.replaces = deployments.next()->version();
   during("deployment " + to_hex(target.image),
          [&] { verify_chain(target, repository, is_unsealed_host(host, deployments), options.threads); });
-  // What runs has shown that it boots.
-  result.warnings = make_next(host, trusted, target.image, target.booted ? 0 : options.tries);
+  std::optional<std::string> obstacle;
+  if (options.soft_reboot != SoftReboot::no) {
+    obstacle = soft_reboot_obstacle({host, repository, deployments, trusted}, target);
+    if (options.soft_reboot == SoftReboot::required) require_soft_reboot(obstacle);
+  }
+  forget_soft_reboot(host);
+  // What the firmware started has shown that it boots.
+  result.warnings = make_next(host, trusted, target.image, target.started ? 0 : options.tries);
+  result.soft_reboot = options.soft_reboot != SoftReboot::no && !obstacle && result.warnings.empty();
+  if (obstacle) result.warnings.push_back("no soft reboot: " + *obstacle);
   set_mark(host.sysroot, Mark::failed, target.image, false);
   if (!target.next)
     append_history(host.sysroot, {.action = "rollback", .image = target.image, .version = result.version});

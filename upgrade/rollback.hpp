@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "upgrade/host/deployments.hpp"
+#include "upgrade/soft_reboot/soft_reboot.hpp"
 
 namespace sealroot {
 
@@ -14,19 +15,23 @@ struct RollbackOptions {
   std::string deployment{};                  // see choose_deployment(); empty: the one marked `rollback`
   std::optional<std::string> certificate{};  // see trusted_certificates()
   unsigned tries = 3;                        // for an entry that has none left; 0: not counted
+  SoftReboot soft_reboot = SoftReboot::no;
   unsigned threads = 0;
 };
 
 struct RollbackResult {
   Digest image;
   std::string version{};
-  std::string replaces{};  // version of what would have booted next
+  std::string replaces{};    // version of what would have booted next
+  bool soft_reboot = false;  // it was asked for and can be done: prepare_soft_reboot() is to follow
   std::vector<std::string> warnings{};
 };
 
 /// Makes another deployment the next to boot, after its whole chain was verified: signature, command line, image, every
 /// object.
-///   throws  Error{usage}: there is none; Error{untrusted}: a link of the chain; Error{busy}
+///   throws  Error{usage}: there is none; Error{untrusted}: a link of the chain, or no soft reboot though it is
+///   required;
+///           Error{busy}
 RollbackResult roll_back(const Host& host, const RollbackOptions& options);
 
 /// Pins a deployment, so that nothing removes it by itself, or takes the pin away. `text` empty: the booted one.

@@ -6,6 +6,7 @@
 #include "store/core/error.hpp"
 #include "store/repository.hpp"
 #include "upgrade/host/trust.hpp"
+#include "upgrade/soft_reboot/soft_reboot.hpp"
 
 namespace sealroot {
 namespace {
@@ -15,8 +16,18 @@ std::string state_text(const std::string& name, const std::string& mode) {
   return name + "=" + mode;
 }
 
-/// Tokens that the signed configuration allows were let pass by the pivot.
+std::vector<std::string> tokens_but_digest(const std::string& line) {
+  std::vector<std::string> tokens = split_command_line(line);
+  for (const DigestToken& token : find_digest_tokens(line)) std::erase(tokens, token.text);
+  return tokens;
+}
+
+/// Tokens that the signed configuration allows were let pass by the pivot. After a soft reboot the kernel still names
+/// the image that it was started for.
 bool has_signed_command_line(const Host& host, const SealedConfig& config) {
+  if (config.allow.empty() && host.booted != host.started) {
+    return tokens_but_digest(host.command_line.value_or("")) == tokens_but_digest(config.cmdline);
+  }
   return !config.allow.empty() ||
          split_command_line(host.command_line.value_or("")) == split_command_line(config.cmdline);
 }
@@ -63,7 +74,8 @@ nlohmann::ordered_json entry_record(const BootEntry& entry) {
   return record;
 }
 
-nlohmann::ordered_json deployment_record(const Host& host, const Deployments& deployments, const Deployment& each) {
+nlohmann::ordered_json deployment_record(const Host& host, const Deployments& deployments, const Deployment& each,
+                                         const SoftRebootObstacles& obstacles) {
   nlohmann::ordered_json record = {{"image", named_digest(each.image)},
                                    {"image_id", each.image_id()},
                                    {"version", each.version()},
@@ -78,6 +90,11 @@ nlohmann::ordered_json deployment_record(const Host& host, const Deployments& de
                                    {"not_covered", state_texts(each)},
                                    {"image_present", each.image_present},
                                    {"state_present", each.state_present}};
+  record["soft_rebooted"] = each.booted && host.soft_rebooted;
+  if (const auto found = obstacles.find(each.image); found != obstacles.end()) {
+    record["soft_reboot_capable"] = !found->second;
+    if (found->second) record["soft_reboot_obstacle"] = *found->second;
+  }
   record["entries"] = nlohmann::ordered_json::array();
   for (const BootEntry& entry : each.entries) record["entries"].push_back(entry_record(entry));
   if (each.record) {
@@ -100,7 +117,8 @@ std::string tries_text(const BootEntry& entry) {
   return ", " + std::to_string(done) + " of " + std::to_string(std::uint64_t{left} + done) + " tries made";
 }
 
-std::string deployment_text(const Host& host, const Deployments& deployments, const Deployment& each) {
+std::string deployment_text(const Host& host, const Deployments& deployments, const Deployment& each,
+                            const SoftRebootObstacles& obstacles) {
   const std::vector<std::string> found = roles(each);
   std::string text = (each.booted ? "* " : "  ") + (each.image_id().empty() ? "?" : each.image_id()) + " " +
                      (each.version().empty() ? "?" : each.version()) + "  " + named_digest(each.image) + "\n";
@@ -115,6 +133,9 @@ std::string deployment_text(const Host& host, const Deployments& deployments, co
     text += "    boot entry " + quoted(entry.file_name) + tries_text(entry) + "\n";
   }
   if (each.entry() == nullptr) text += "    no boot entry\n";
+  if (const auto known = obstacles.find(each.image); known != obstacles.end()) {
+    text += "    soft reboot: " + (known->second ? "no: " + *known->second : "possible") + "\n";
+  }
   if (!each.image_present) text += "    its image is not in the repository\n";
   if (each.record && !each.record->source.empty()) text += "    from " + quoted(each.record->source) + "\n";
   return text;
@@ -133,7 +154,9 @@ std::string seal_text(const Host& host, const Deployments& deployments, const De
     return no + "the kernel runs with another command line than the signed one";
   }
   if (host.variables.secure_boot == SecureBoot::unknown) return "sealed, if Secure Boot is on: that can't be seen here";
-  return deployments.signatures_checked ? "sealed" : "sealed, by a certificate that is not pinned";
+  const std::string sealed = deployments.signatures_checked ? "sealed" : "sealed, by a certificate that is not pinned";
+  if (!deployment.booted || !host.soft_rebooted) return sealed;
+  return sealed + ", soft-rebooted: verified by the previous system, not by the firmware";
 }
 
 std::vector<std::string> state_texts(const Deployment& deployment) {
@@ -154,7 +177,24 @@ std::vector<Certificate> certificates_for_status(const Host& host, const std::op
   return pinned;
 }
 
-nlohmann::ordered_json status_record(const Host& host, const Deployments& deployments) {
+SoftRebootObstacles find_soft_reboot_obstacles(const Host& host, const Deployments& deployments,
+                                               const std::vector<Certificate>& trusted) {
+  SoftRebootObstacles found;
+  try {
+    const Repository repository = open_repository(host);
+    for (const Deployment& each : deployments.all) {
+      const bool chosen = each.next || each.rollback;
+      if (!host.booted || each.booted || !chosen) continue;
+      found.emplace(each.image, soft_reboot_obstacle({host, repository, deployments, trusted}, each));
+    }
+  } catch (const Error&) {
+    // A repository that can't be read is told with the certificates that it should have.
+  }
+  return found;
+}
+
+nlohmann::ordered_json status_record(const Host& host, const Deployments& deployments,
+                                     const SoftRebootObstacles& obstacles) {
   nlohmann::ordered_json record = {{"secure_boot", secure_boot_name(host.variables.secure_boot)},
                                    {"managed_by", deployments.bootc ? "bootc" : "sealroot"},
                                    {"esp", host.esp_path}};
@@ -164,7 +204,7 @@ nlohmann::ordered_json status_record(const Host& host, const Deployments& deploy
   if (deployments.next() != nullptr) record["next"] = named_digest(deployments.next()->image);
   record["deployments"] = nlohmann::ordered_json::array();
   for (const Deployment& each : deployments.all) {
-    record["deployments"].push_back(deployment_record(host, deployments, each));
+    record["deployments"].push_back(deployment_record(host, deployments, each, obstacles));
   }
   record["other_entries"] = nlohmann::ordered_json::array();
   for (const BootEntry& entry : deployments.strangers) record["other_entries"].push_back(entry_record(entry));
@@ -173,9 +213,9 @@ nlohmann::ordered_json status_record(const Host& host, const Deployments& deploy
   return record;
 }
 
-std::string status_text(const Host& host, const Deployments& deployments) {
+std::string status_text(const Host& host, const Deployments& deployments, const SoftRebootObstacles& obstacles) {
   std::string text;
-  for (const Deployment& each : deployments.all) text += deployment_text(host, deployments, each);
+  for (const Deployment& each : deployments.all) text += deployment_text(host, deployments, each, obstacles);
   if (deployments.all.empty()) text += "no deployments\n";
   for (const BootEntry& entry : deployments.strangers) {
     text += "other boot entry " + quoted(entry.file_name) + ": " + entry.defect.value_or("names no image") + "\n";

@@ -2,6 +2,7 @@
 // `sealroot status`: which deployments there are, which one runs and which one is next, and how far the seal goes.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,9 +24,17 @@ std::vector<std::string> state_texts(const Deployment& deployment);
 std::vector<Certificate> certificates_for_status(const Host& host, const std::optional<std::string>& file,
                                                  std::vector<std::string>& problems);
 
-nlohmann::ordered_json status_record(const Host& host, const Deployments& deployments);
+/// Why there can be no soft reboot into a deployment; nullopt: there can.
+using SoftRebootObstacles = std::map<Digest, std::optional<std::string>>;
+
+/// Of what boots next, and of what `rollback` would choose, unless it runs.
+SoftRebootObstacles find_soft_reboot_obstacles(const Host& host, const Deployments& deployments,
+                                               const std::vector<Certificate>& trusted);
+
+nlohmann::ordered_json status_record(const Host& host, const Deployments& deployments,
+                                     const SoftRebootObstacles& obstacles);
 
 /// The same for people, lines that end in a newline.
-std::string status_text(const Host& host, const Deployments& deployments);
+std::string status_text(const Host& host, const Deployments& deployments, const SoftRebootObstacles& obstacles);
 
 }  // namespace sealroot

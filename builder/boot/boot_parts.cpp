@@ -31,7 +31,7 @@ std::string names_of(const std::map<std::string, std::string>& kernels) {
   return names;
 }
 
-Kernel host_kernel(const std::string& path) {
+FoundKernel host_kernel(const std::string& path) {
   Bytes content = read_file(working_directory(), path, TreeFiles::default_limit);
   auto version = bzimage_version(content);
   if (!version) {
@@ -66,7 +66,7 @@ std::optional<std::string> bzimage_version(ByteView kernel) {
   return std::string(text.substr(0, end));
 }
 
-Kernel find_kernel(const TreeFiles& files, const std::string& wanted) {
+FoundKernel find_kernel(const TreeFiles& files, const std::string& wanted) {
   if (wanted.find('/') != std::string::npos) return host_kernel(wanted);
   const auto kernels = kernels_in(files);
   if (kernels.empty()) {

@@ -18,7 +18,7 @@ struct BootFile {
   Bytes content;
 };
 
-struct Kernel {
+struct FoundKernel {
   BootFile file;
   std::string version;  // the name of its folder in /usr/lib/modules
 };
@@ -27,7 +27,7 @@ struct Kernel {
 ///   wanted   empty: the image must hold exactly one; a name without '/' is the version to take; else a file of the
 ///            build host, whose version is read from its own header
 ///   throws   Error{missing}: no kernel in the image; Error{malformed}: several, and none was chosen
-Kernel find_kernel(const TreeFiles& files, const std::string& wanted);
+FoundKernel find_kernel(const TreeFiles& files, const std::string& wanted);
 
 /// The initramfs that the image brings along for a kernel: /usr/lib/modules/VERSION/initramfs.img (bootc's place), else
 /// /boot/initrd.img-VERSION or /boot/initramfs-VERSION.img; throws Error{missing}.

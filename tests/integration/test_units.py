@@ -34,11 +34,27 @@ class Units(unittest.TestCase):
     def test_systemd_understands_every_unit(self):
         """Its own path: the programs that units start by name are not those of this system."""
         names = sorted(path.name for path in self.units.glob("sealroot-*"))
-        self.assertEqual(7, len(names))
+        self.assertEqual(8, len(names))
         done = subprocess.run(["systemd-analyze", "verify", "--man=no", *names], check=False, capture_output=True,
                               text=True, env={**os.environ, "SYSTEMD_UNIT_PATH": f"{self.units}:"})  # fmt: skip
         wrong = [line for line in done.stderr.splitlines() if str(self.units) in line or "sealroot-" in line]
         self.assertEqual([], [line for line in wrong if "is not executable" not in line and "not found" not in line])
+
+    def wanted(self, mark):
+        """What the generator has basic.target want, in a /run of its own."""
+        out = self.root / f"generated-{mark}"
+        script = (f'mount -t tmpfs run /run && mkdir /run/sealroot && '
+                  f'if {mark}; then touch /run/sealroot/soft-rebooted; fi && mkdir "$2" && exec "$1" "$2"')  # fmt: skip
+        generator = self.root / "usr/lib/systemd/system-generators/sealroot-soft-reboot-generator"
+        subprocess.run(["unshare", "--map-root-user", "--mount", "sh", "-ec", script, "sh", generator, out], check=True)
+        return {path.name: os.readlink(path) for path in out.rglob("*.service")}
+
+    @unittest.skipIf(subprocess.run(["unshare", "--map-root-user", "--mount", "true"], check=False,
+                                    capture_output=True).returncode, "no user namespaces")  # fmt: skip
+    def test_a_soft_reboot_is_checked_and_no_other_boot(self):
+        unit = "sealroot-soft-rebooted.service"
+        self.assertEqual({unit: f"/usr/lib/systemd/system/{unit}"}, self.wanted("true"))
+        self.assertEqual({}, self.wanted("false"))
 
 
 class Health(unittest.TestCase):

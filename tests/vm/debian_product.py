@@ -20,6 +20,7 @@ from product import SOURCE, Sealed, run
 STYLES = ("dracut-shell", "initramfs-tools")
 PACKAGES = ("systemd,systemd-boot,systemd-sysv,udev,dbus,kmod,mount,login,e2fsprogs,dracut-core,"
             "initramfs-tools-core,busybox,cpio,zstd")  # fmt: skip
+NEWER_PACKAGES = "systemd,systemd-boot,systemd-sysv,udev,dbus,kmod,mount,login,e2fsprogs"
 # Refused boots power off, so that a machine under test ends; quiet, or systemd's lines would tear those of the report.
 COMMAND_LINE = "console=ttyS0 panic=-1 systemd.show_status=no"
 
@@ -49,6 +50,18 @@ def make(sealroot, build, demo, out):
     for style in STYLES:
         seal(sealroot, demo.keys, f"oci:{demo.folder / 'demo'}", out / style, "--initrd", out / f"{style}.img")
     (out / "product.json").write_text(json.dumps({"suite": suite}))
+
+
+def make_newer(kernel, out):
+    """A Debian with systemd 254 or newer, where need be of its backports, as a tar."""
+    suite, archive = archive_line()
+    archives, options = [archive], []
+    if suite == "bookworm":
+        archives.append(archive.replace(" bookworm ", " bookworm-backports "))
+        options = ["--aptopt=APT::Default-Release \"bookworm-backports\""]
+    hook = f'"{SOURCE}/tests/vm/debian/customize-newer" "$1" "{kernel}"'
+    run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={NEWER_PACKAGES}", *options,
+        f"--customize-hook={hook}", suite, out, *archives)  # fmt: skip
 
 
 def folder():

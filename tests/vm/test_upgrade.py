@@ -30,7 +30,16 @@ BOOTED_SEALED = ("UEFI Secure Boot is enabled", "root verified sha512:")
 
 
 @unittest.skipUnless(shutil.which("docker-registry"), "docker-registry is not installed")
-class Upgrade(BootTest):
+class UpgradingHost(BootTest):
+    """A disk with version 1 installed, and a registry for the others."""
+
+    drive = "drive"
+    seconds = SECONDS
+
+    @classmethod
+    def debian_tar(cls):
+        return debian_product.load("sealed").folder.parent / "debian.tar"
+
     @classmethod
     def setUpClass(cls):
         scratch = tempfile.TemporaryDirectory(prefix="sealroot-vm-upgrade-")
@@ -41,7 +50,7 @@ class Upgrade(BootTest):
         cls.port = cls.registry.host.partition(":")[2]
         (cls.folder / "versions").mkdir()
         cls.versions = Versions(cls.folder / "versions", cls.product.keys, f"{GATEWAY}:{cls.port}",
-                                debian_product.load("sealed").folder.parent / "debian.tar")  # fmt: skip
+                                cls.debian_tar(), cls.drive)  # fmt: skip
         cls.install(cls.versions.seal("1"))
 
     @classmethod
@@ -55,8 +64,8 @@ class Upgrade(BootTest):
         shutil.copyfile(cls.product.variables, cls.variables)
         cls.boots = 0
 
-    def push(self, source):
-        run(SEALROOT, "push", "--quiet", source, f"docker://{self.registry.host}/os:latest", "--tls-verify=false",
+    def push(self, source, tag="latest"):
+        run(SEALROOT, "push", "--quiet", source, f"docker://{self.registry.host}/os:{tag}", "--tls-verify=false",
             stdout=subprocess.DEVNULL)  # fmt: skip
 
     def next_boot(self):
@@ -68,7 +77,7 @@ class Upgrade(BootTest):
             shutil.copyfile(self.variables, variables)
             machine = secure_boot(variables, disk.path, keeps_disk=True, keeps_variables=True, network=True,
                                   memory=1536)  # fmt: skip
-            machine = dataclasses.replace(machine, timeout_seconds=SECONDS)
+            machine = dataclasses.replace(machine, timeout_seconds=self.seconds)
             console = self.boot_once(machine, ENDED, f"{self.boots + 1}{attempt}")
             if console.decided:
                 break
@@ -88,13 +97,15 @@ class Upgrade(BootTest):
             self.fail(self._explain(console, f"{expected} was expected, {found} is on the console"))
         self.check(console, shown=[*BOOTED_SEALED, "^SEALROOT-CHECK drive=done"], hidden=["FATAL"])
 
-    def roles(self, console):
+    def roles(self, console, name="status"):
         """{version: what it is} of `sealroot status --json`."""
-        self.assertRegex(console.value("status"), "^{")
-        record = json.loads(console.value("status"))
+        self.assertRegex(console.value(name), "^{")
+        record = json.loads(console.value(name))
         names = ("booted", "next", "staged", "rollback", "pinned", "failed", "held_back")
         return {each["version"]: {name for name in names if each[name]} for each in record["deployments"]}
 
+
+class Upgrade(UpgradingHost):
     def test_upgrade_is_blessed_broken_one_falls_back_and_rollback(self):
         self.push(self.versions.seal("2"))
         console = self.next_boot()

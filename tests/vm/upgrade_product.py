@@ -44,7 +44,7 @@ def add_program(folder):
     write(folder, {"usr/bin/sealroot": script}, 0o755)
 
 
-def make_layer(folder, registry, certificate):
+def make_layer(folder, registry, certificate, drive):
     """What all versions have: sealroot with its units, a network, and a unit that drives the test."""
     add_program(folder)
     run("cmake", "--install", os.environ["SEALROOT_BUILD"], "--prefix", "/usr", "--component", "units",
@@ -56,12 +56,13 @@ def make_layer(folder, registry, certificate):
         "etc/containers/registries.conf": f'[[registry]]\nlocation = "{registry}"\ninsecure = true\n',
         # The report of debian_product.py gives its place to the drive.
         f"{_UNITS}/sealroot-report.service.d/50-drive.conf":
-            "[Unit]\nWants=network-online.target\nAfter=network-online.target systemd-bless-boot.service\n",
+            "[Unit]\nWants=network-online.target\nAfter=network-online.target systemd-bless-boot.service "
+            "sealroot-soft-rebooted.service\n",
         # Two boots less than by default.
         f"{_UNITS}/sealroot-upgrade.service.d/50-tries.conf":
             "[Service]\nExecStart=\nExecStart=sealroot upgrade --quiet --tries 1\n",
     })  # fmt: skip
-    write(folder, {"usr/lib/systemd/sealroot-report": (SOURCE / "tests/vm/upgrade/drive").read_text()}, 0o755)
+    write(folder, {"usr/lib/systemd/sealroot-report": (SOURCE / "tests/vm/upgrade" / drive).read_text()}, 0o755)
     for target, unit in (("multi-user", "systemd-networkd"), ("network-online", "systemd-networkd-wait-online")):
         wants = folder / f"{_UNITS}/{target}.target.wants/{unit}.service"
         wants.parent.mkdir(exist_ok=True)
@@ -76,15 +77,21 @@ def make_version(folder, version, healthy):
 class Versions:
     """Sealed container images `oci:` of versions by name; the layers below are packed once."""
 
-    def __init__(self, folder, keys, registry, debian_tar):
+    def __init__(self, folder, keys, registry, debian_tar, drive):
         self.folder, self.keys, self.store = folder, keys, None
-        make_layer(folder / "layer", registry, keys / "db.crt")
+        make_layer(folder / "layer", registry, keys / "db.crt", drive)
         self.layout = oci_layout.Layout(folder / "plain")
         self.below = [self.layout.add_layer(source, EPOCH) for source in (debian_tar, folder / "layer")]
 
-    def seal(self, version, healthy=True):
-        """The source of the sealed image."""
+    def seal(self, version, healthy=True, kernel=None):
+        """The source of the sealed image; in one with a `kernel` that differs from it in a bit."""
         make_version(self.folder / f"layer-{version}", version, healthy)
+        if kernel:
+            place = self.folder / f"layer-{version}/usr/lib/modules" / kernel.parent.name
+            place.mkdir(parents=True)
+            content = bytearray(kernel.read_bytes())
+            content[len(content) // 2] ^= 1
+            (place / "vmlinuz").write_bytes(content)
         layers, diff_ids = zip(*self.below, self.layout.add_layer(self.folder / f"layer-{version}", EPOCH))
         config = self.layout.add_json({"architecture": "amd64", "os": "linux",
                                        "rootfs": {"type": "layers", "diff_ids": list(diff_ids)}},

@@ -21,6 +21,7 @@ class Reader {
   Deployments read() {
     read_entries();
     read_states();
+    if (host_.started) deployment(*host_.started).started = true;
     if (host_.booted) deployment(*host_.booted).booted = true;
     read_records();
     find_places();

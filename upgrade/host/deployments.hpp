@@ -23,7 +23,8 @@ struct Deployment {
   std::optional<DeploymentRecord> record{};
   bool image_present = false;  // in the repository; not measured
   bool state_present = false;
-  bool booted = false;
+  bool booted = false;    // it is what runs
+  bool started = false;   // its UKI started the kernel; the booted one too, unless that was soft-rebooted into
   bool next = false;      // boots next, if nobody chooses another one
   bool rollback = false;  // what `rollback` would make the next one
   bool pinned = false;

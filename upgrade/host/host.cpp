@@ -7,6 +7,7 @@
 
 #include "builder/boot_roots.hpp"
 #include "store/core/error.hpp"
+#include "upgrade/host/running.hpp"
 
 namespace sealroot {
 namespace {
@@ -61,6 +62,15 @@ std::optional<Digest> booted_image(const std::string& command_line) {
   return different.empty() ? std::nullopt : std::optional(*different.begin());
 }
 
+/// The command line stays what it was when systemd goes over to another root.
+void find_soft_reboot(Host& host) {
+  const Bytes mounts = read_file(working_directory(), "/proc/self/mountinfo");
+  const auto root = root_image(std::string(as_text(mounts)));
+  if (!root) return;
+  host.soft_rebooted = *root != *host.started || read_soft_reboot_mark(soft_reboot_folder) == root;
+  host.booted = root;
+}
+
 LoaderVariables read_variables(const HostPaths& paths) {
   if (paths.efivars.empty() && !paths.sysroot.empty()) return {};
   const auto folder = try_open_folder(paths.efivars.empty() ? "/sys/firmware/efi/efivars" : paths.efivars);
@@ -91,7 +101,9 @@ Host open_host(const HostPaths& paths) {
   host.sysroot = open_sysroot(paths.sysroot);
   host.esp = open_esp(paths, host.esp_path);
   host.command_line = read_command_line(paths);
-  if (host.command_line) host.booted = booted_image(*host.command_line);
+  if (host.command_line) host.started = host.booted = booted_image(*host.command_line);
+  host.is_this_one = paths.sysroot.empty() && paths.command_line.empty();
+  if (host.is_this_one && host.started) find_soft_reboot(host);
   host.variables = read_variables(paths);
   if (paths.esp.empty() && host.variables.partition) check_partition(host);
   return host;

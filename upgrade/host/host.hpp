@@ -30,7 +30,10 @@ struct Host {
   Fd esp;
   std::string esp_path{};                     // for messages
   std::optional<std::string> command_line{};  // of the running kernel; nullopt: nothing of this host runs
-  std::optional<Digest> booted{};             // that it names
+  std::optional<Digest> started{};            // image that it names: the firmware verified the UKI that boots it
+  std::optional<Digest> booted{};             // image that runs: that one, or what it was left for by a soft reboot
+  bool soft_rebooted = false;                 // what runs was verified by the system before it (soft_reboot/)
+  bool is_this_one = false;                   // found without being told where: the host that this program runs on
   LoaderVariables variables{};
 };
 

@@ -59,7 +59,7 @@ std::set<Digest> read_marks(const Fd& sysroot, Mark mark);
 void set_mark(const Fd& sysroot, Mark mark, const Digest& image, bool value);
 
 struct HistoryEvent {
-  std::string action;  // `stage`, `rollback`, `pin`, `unpin`, `remove`, `factory-reset`
+  std::string action;  // `stage`, `rollback`, `soft-reboot`, `pin`, `unpin`, `remove`, `factory-reset`
   std::optional<Digest> image{};
   std::string version{};
   std::string source{};

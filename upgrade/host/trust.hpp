@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
 // Which certificates a host believes. They are pinned by the system that runs: /usr/lib/sealroot/*.crt of the booted
-// image, measured by the digest that the kernel was started with. So nobody who can write to the disk, or to the
-// registry, adds one; a key is replaced by an image that is signed with the old one and brings the new one along.
+// image, measured by the digest that the kernel was started with, or that was measured at a soft reboot. So nobody who
+// can write to the disk, or to the registry, adds one; a key is replaced by an image that is signed with the old one and
+// brings the new one along.
 #pragma once
 
 #include <optional>

@@ -81,7 +81,9 @@ class Staging {
     const Origin origin = choose_origin(options_, deployments_);
     if (const Deployment* const known = find_unchanged(origin)) {
       StageResult result = begin(known->image, known->image_id(), known->version(), origin);
-      if (is_wanted(result) && !options_.check_only) finish(origin, result);
+      if (!is_wanted(result)) return result;
+      if (!known->booted) plan_soft_reboot(result, [&] { return soft_reboot_obstacle(view(), *known); });
+      if (!options_.check_only) finish(origin, result);
       return result;
     }
     const Seal seal = is_unsealed_host(host_, deployments_) ? Seal::may_be_missing : Seal::required;
@@ -90,6 +92,11 @@ class Staging {
     if (candidate.uki.facts.not_sealed)
       result.warnings.push_back("the new version is " + *candidate.uki.facts.not_sealed);
     if (!is_wanted(result)) return result;
+    if (result.image != host_.booted) {
+      plan_soft_reboot(result, [&] {
+        return soft_reboot_obstacle(view(), candidate.uki.file, candidate.uki.facts, candidate.source.tree);
+      });
+    }
     if (!result.already_there) plan_room(candidate, result);
     const std::optional<CarriedEtc> etc = result.already_there ? std::nullopt : merge_etc_of(candidate);
     if (etc) result.etc_changes = etc->merge.changes;
@@ -132,6 +139,18 @@ class Staging {
     if (!reason) return true;
     result.warnings.push_back(*reason);
     return !options_.source.empty();  // who names a source means it
+  }
+
+  HostView view() const { return {host_, repository_, deployments_, trusted_}; }
+
+  /// Whether one can follow is known before anything is written.
+  template <typename FindObstacle>
+  void plan_soft_reboot(StageResult& result, FindObstacle find_obstacle) const {
+    if (options_.soft_reboot == SoftReboot::no) return;
+    const std::optional<std::string> obstacle = find_obstacle();
+    if (options_.soft_reboot == SoftReboot::required) require_soft_reboot(obstacle);
+    if (obstacle) result.warnings.push_back("no soft reboot: " + *obstacle);
+    result.soft_reboot = !obstacle;
   }
 
   /// Before anything is written: whether the entry will fit, and which deployments must go for that.
@@ -194,9 +213,11 @@ class Staging {
 
   /// It has its entry now; whatever goes wrong from here on does not take it away again.
   void finish(const Origin& origin, StageResult& result) const {
+    forget_soft_reboot(host_);
     const std::vector<std::string> obstacles = make_next(host_, trusted_, result.image, options_.tries);
     result.warnings.insert(result.warnings.end(), obstacles.begin(), obstacles.end());
     result.staged = obstacles.empty();
+    result.soft_reboot = result.soft_reboot && result.staged;
     try {
       set_mark(host_.sysroot, Mark::failed, result.image, false);
       if (!result.already_there) {

@@ -57,7 +57,7 @@ TEST_CASE("the kernel of an image is found, and a choice is asked for where ther
   const Fixture fixture;
   const Tree one = tree_of({"/usr dir", "/usr/lib dir", "/usr/lib/modules dir", "/usr/lib/modules/6.1 dir",
                             "/usr/lib/modules/6.1/vmlinuz file one"});
-  const Kernel kernel = find_kernel(TreeFiles(one, fixture.store), "");
+  const FoundKernel kernel = find_kernel(TreeFiles(one, fixture.store), "");
   CHECK(kernel.version == "6.1");
   CHECK(kernel.file.origin == "image:/usr/lib/modules/6.1/vmlinuz");
   CHECK_THROWS_WITH(find_kernel(TreeFiles(one, fixture.store), "6.2"), has_text("'6.1'"));
