@@ -66,6 +66,7 @@ TEST_CASE("every failing call of the kernel ends the boot with its code") {
       {"attach <erofs> /sysroot", -EINVAL, 14, "mounting on /sysroot"},
       {"fs_open overlay", -ENODEV, 15, "overlay: file system unknown"},
       {set_source.c_str(), -EINVAL, 15, "overlay: source"},
+      {"fs_set overlay lowerdir=<erofs>::/sysroot/composefs/objects", -EINVAL, 15, "overlay: lowerdir"},
       {"fs_set overlay metacopy=on", -EINVAL, 15, "metacopy=on"},
       {"fs_set overlay verity=require", -EINVAL, 15, "verity=require"},
       {"fs_create overlay", -EINVAL, 15, "overlay: invalid argument"},
@@ -199,6 +200,12 @@ TEST_CASE("C2_E4_a_second_digest_is_refused_before_any_disk_is_touched") {
   check_refused(kernel, 10, "FATAL: 2 composefs args");
   CHECK_FALSE(kernel.called("open /sys/block"));
   CHECK(kernel.count("module") == 0);
+}
+
+TEST_CASE("a command line of which only the start was read is refused") {
+  FakeKernel kernel = FakeKernel::machine();
+  kernel.files["/proc/cmdline"] = good_line + std::string(8192, ' ') + "\n";
+  check_refused(kernel, 10, "/proc/cmdline: too large");
 }
 
 TEST_CASE("I5_control_bytes_of_the_command_line_do_not_reach_the_console") {

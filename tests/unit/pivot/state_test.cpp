@@ -128,3 +128,21 @@ TEST_CASE("I1_an_image_whose_etc_or_var_is_no_directory_is_refused") {
     CHECK_THAT(kernel.console, has_text(std::string("image: /") + name + ": symlink (code 16)"));
   }
 }
+
+TEST_CASE("a mount of transient state that the kernel refuses ends the boot") {
+  const std::string overlay =
+      "mount overlay <overlay>/etc lowerdir=<overlay>/etc,upperdir=<overlay>/etc/upper,"
+      "workdir=<overlay>/etc/work,metacopy=off,redirect_dir=nofollow,index=off";
+  const std::pair<std::string, std::string> rows[] = {{"mount tmpfs <overlay>/etc", "state: tmpfs on /etc"},
+                                                      {"mount tmpfs <overlay>/var", "state: tmpfs on /var"},
+                                                      {"open <overlay>/etc", "state: tmpfs on /etc"},
+                                                      {overlay, "state: overlay on /etc"}};
+  for (const auto& [call, words] : rows) {
+    INFO(call);
+    FakeKernel kernel = machine_with("transient", "transient");
+    kernel.failures[call] = -ENOMEM;
+    CHECK(kernel.boot().how == "reboot");
+    CHECK_THAT(kernel.console, has_text(words));
+    CHECK_THAT(kernel.console, has_text(" (code 16)\n"));
+  }
+}
