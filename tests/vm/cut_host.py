@@ -40,8 +40,8 @@ class Step:
     ends: str  # bootable when it has ended, what boots next first
 
 
-# A rename on FAT, which only systemd-bless-boot does here, may lose the entry when the power is cut, and may still do so
-# after the command has ended: FAT writes a part of it for syncfs only, which does not flush the disk.
+# A rename on FAT, which only systemd-bless-boot does here, may lose the entry when the power is cut, also after the
+# command has ended: FAT writes a part of it for syncfs only, which does not flush the disk.
 STEPS = (
     Step("switch-2", "sealroot switch --quiet oci:/sources/2 $host", booted="1", required="1", allowed="12", ends="21"),
     Step("bless-2", "bless {2}", booted="2", required="1", allowed="12", ends="21"),
