@@ -42,5 +42,3 @@ class UefiTest(BootTest):
             if tamper:
                 tamper(disk, next(path for path in disk.esp_files() if path.startswith("/EFI/Linux/")))
             return self.boot(secure_boot(variables or self.product.variables, disk.path, **machine), until, row)
-
-
