@@ -321,6 +321,8 @@ nlohmann::ordered_json build_image(const BuildOptions& options, const BuildProgr
   std::optional<ContainerOutput> container = open_container_output(options);
   const Repository repository = open_repository(options, output);
 
+  if (!options.disk && !container) repository.objects().pass_page_cache();  // nobody reads them again here
+
   // Source -> tree; from here on every file content is an object.
   progress("reading " + options.source, 0, 0);
   NormalisedSource source = read_tree(options, repository, container, progress);

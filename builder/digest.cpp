@@ -54,6 +54,7 @@ std::optional<std::string> make_boot_tree(NormalisedSource& source, LabelMode la
 DigestResult digest_source(const DigestOptions& options, const ReadProgress& progress) {
   std::optional<Repository> repository;
   if (options.store) repository.emplace(open_or_create_store(*options.store, options.tree.algorithm));
+  if (repository) repository->objects().pass_page_cache();
   TreeOptions tree = options.tree;
   if (repository) tree.known.repository = &*repository;
   NormalisedSource source = read_normalised(tree, repository ? &repository->objects() : nullptr, progress);

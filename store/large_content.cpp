@@ -29,7 +29,7 @@ Bytes hash_blocks(Algorithm algorithm, ByteView data) {
 LargeContent::LargeContent(const ObjectStore* store, Algorithm algorithm, std::uint64_t size_bytes,
                            std::size_t segment_bytes)
     : store_(store), algorithm_(algorithm), size_bytes_(size_bytes), segment_bytes_(segment_bytes), tree_(algorithm) {
-  if (store != nullptr && size_bytes > segment_bytes) object_.emplace(*store, ".");
+  if (store != nullptr && size_bytes > segment_bytes) object_.emplace(*store, ".", size_bytes);
 }
 
 std::optional<Digest> LargeContent::add_segment(std::uint64_t index, ByteView data) {

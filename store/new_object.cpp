@@ -20,7 +20,17 @@ namespace {
 constexpr mode_t object_mode = 0644;
 constexpr mode_t folder_mode = 0755;
 
+/// Smaller ones cost more to wait for than to copy.
+constexpr std::uint64_t smallest_direct_bytes = 256U << 10;
+
 std::string descriptor_path(const Fd& file) { return "/proc/self/fd/" + std::to_string(file.get()); }
+
+/// The same mode under any umask. To look costs a tenth of a change, which the file system logs.
+void set_mode(const Fd& file, const std::string& folder) {
+  struct stat info {};
+  const bool right = ::fstat(file.get(), &info) == 0 && (info.st_mode & ~S_IFMT) == object_mode;
+  if (!right && ::fchmod(file.get(), object_mode) < 0) throw os_error("chmod of a new object in objects/" + folder);
+}
 
 /// Folder `name` of the store, made when the first object needs it, with the same mode under any umask. Everything
 /// below goes through this descriptor: a symlink that is put in the folder's place meanwhile leads nowhere.
@@ -36,14 +46,18 @@ Fd open_folder(const Fd& objects, const std::string& name) {
 
 }  // namespace
 
-NewObject::NewObject(const ObjectStore& store, std::string folder) : store_(store), folder_(std::move(folder)) {
+NewObject::NewObject(const ObjectStore& store, std::string folder, std::uint64_t size_bytes)
+    : store_(store), folder_(std::move(folder)) {
   if (store.access_ == ObjectStore::Access::read_only) {
     throw Error(Fault::os, "creating an object: the repository is read only");
   }
   directory_ = open_folder(store.objects_, folder_);
   if (store.traits_->unnamed_files) create_unnamed();
   if (!file_) create_named();
-  if (::fchmod(file_.get(), object_mode) < 0) throw os_error("chmod of a new object in objects/" + folder_);
+  set_mode(file_, folder_);
+  // Sealing has the kernel read the object, so that it had better be in the cache.
+  const StoreTraits& traits = *store.traits_;
+  if (traits.passing_cache && !traits.sealing && size_bytes >= smallest_direct_bytes) direct_.emplace(file_);
 }
 
 NewObject::~NewObject() {
@@ -63,6 +77,11 @@ void NewObject::create_named() {
   file_ = Fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, object_mode));
   if (!file_) throw os_error("creating an object in objects/" + folder_);
   temporary_name_ = name;
+}
+
+void NewObject::write_at(ByteView data, std::uint64_t offset) const {
+  const std::size_t done = direct_ ? direct_->write_at(data, offset) : 0;
+  write_all_at(file_, data.subspan(done), offset + done);
 }
 
 void NewObject::seal(const Digest& digest) {

@@ -48,6 +48,8 @@ bool ObjectStore::seals() const { return traits_->sealing; }
 
 void ObjectStore::start_sync() const { early_sync_->start(objects_); }
 
+void ObjectStore::pass_page_cache() const { traits_->passing_cache = true; }
+
 void ObjectStore::forgo_unnamed_files() const { traits_->unnamed_files = false; }
 
 Digest ObjectStore::put(ByteView content) const {
@@ -58,7 +60,7 @@ Digest ObjectStore::put(ByteView content) const {
 
 void ObjectStore::put_measured(const Digest& digest, ByteView content) const {
   if (contains_intact(digest, content.size())) return;
-  NewObject object(*this, object_path(digest).substr(0, 2));
+  NewObject object(*this, object_path(digest).substr(0, 2), content.size());
   during("object " + path_of(digest), [&] { object.write_at(content, 0); });
   object.publish(digest, content.size());
 }

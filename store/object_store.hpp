@@ -70,6 +70,9 @@ class ObjectStore {
   /// Has the file system start to write all new objects to disk: no more are to come for a while. Only a hint.
   void start_sync() const;
 
+  /// Writes large new objects past the page cache where they are not sealed: nobody is to read them soon. Only a hint.
+  void pass_page_cache() const;
+
   /// Writes new objects under a temporary name, as on a file system without O_TMPFILE (found out by itself).
   void forgo_unnamed_files() const;
 

@@ -37,13 +37,17 @@ WorkQueue::~WorkQueue() {
   for (std::thread& thread : threads_) thread.join();
 }
 
+WorkQueue::Buffer WorkQueue::make_buffer() {
+  return Buffer(static_cast<std::uint8_t*>(::operator new[](buffer_bytes, alignment)));
+}
+
 WorkQueue::Buffer WorkQueue::acquire() {
   std::unique_lock lock(mutex_);
   job_done_.wait(lock, [this] { return !free_.empty() || buffers_left_ > 0 || error_ != nullptr; });
   if (error_) std::rethrow_exception(error_);
   if (free_.empty()) {
     --buffers_left_;
-    return std::make_unique_for_overwrite<std::uint8_t[]>(buffer_bytes);
+    return make_buffer();
   }
   Buffer buffer = std::move(free_.back());
   free_.pop_back();
@@ -96,7 +100,7 @@ void WorkQueue::run(Item item, Buffer& own) {
     failed = error_ != nullptr;
   }
   try {
-    if (!failed && !item.buffer && !own) own = std::make_unique_for_overwrite<std::uint8_t[]>(buffer_bytes);
+    if (!failed && !item.buffer && !own) own = make_buffer();
     if (!failed) item.job(item.buffer ? item.buffer.get() : own.get());
   } catch (...) {
     fail(std::current_exception());

@@ -9,19 +9,24 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <vector>
 
 #include "store/core/bytes.hpp"
 #include "store/core/digest.hpp"
+#include "store/direct_file.hpp"
 
 namespace sealroot {
 
 class WorkQueue {
  public:
   static constexpr std::size_t buffer_bytes = 256 * verity_block_size;
-  /// buffer_bytes of memory, not initialised.
-  using Buffer = std::unique_ptr<std::uint8_t[]>;
+  /// buffer_bytes of memory, not initialised, at the start of a block, as DirectFile needs it.
+  struct Free {
+    void operator()(std::uint8_t* buffer) const { ::operator delete[](buffer, alignment); }
+  };
+  using Buffer = std::unique_ptr<std::uint8_t[], Free>;
   using Job = std::function<void(std::uint8_t* buffer)>;
 
   /// `threads` 1: no thread is started, submit() does the job. `jobs_ahead` of those without a buffer may wait, or as
@@ -52,6 +57,8 @@ class WorkQueue {
     Job job;
   };
 
+  static constexpr std::align_val_t alignment{DirectFile::block_bytes};
+  static Buffer make_buffer();
   void enqueue(Item item);
   void work();
   void run(Item item, Buffer& own);
