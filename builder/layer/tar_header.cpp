@@ -38,18 +38,28 @@ void check_time(std::string_view text) {
   if (!negative) tar_number(text, "modification time");
 }
 
+/// Sums of bytes and of signed characters, which some old writers summed.
+struct Sums {
+  std::int64_t plain = 0;
+  std::int64_t with_sign = 0;
+
+  void add(ByteView bytes) {
+    for (const std::uint8_t byte : bytes) {
+      plain += byte;
+      with_sign += static_cast<std::int8_t>(byte);
+    }
+  }
+};
+
+/// The checksum itself counts as blanks.
 void check_checksum(const TarHeader& header) {
   const ByteView bytes = bytes_of(header);
-  constexpr std::size_t start = offsetof(TarHeader, chksum);
-  std::int64_t plain = 0;
-  std::int64_t with_sign = 0;  // some old writers summed signed characters
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const std::uint8_t byte = i >= start && i < start + header.chksum.size() ? ' ' : bytes[i];
-    plain += byte;
-    with_sign += static_cast<std::int8_t>(byte);
-  }
+  const std::size_t size = header.chksum.size();
+  Sums sums{static_cast<std::int64_t>(size) * ' ', static_cast<std::int64_t>(size) * ' '};
+  sums.add(bytes.first(offsetof(TarHeader, chksum)));
+  sums.add(bytes.subspan(offsetof(TarHeader, chksum) + size));
   const auto stated = static_cast<std::int64_t>(tar_number(text_of(header.chksum), "checksum"));
-  if (stated != plain && stated != with_sign) throw bad("header checksum does not match");
+  if (stated != sums.plain && stated != sums.with_sign) throw bad("header checksum does not match");
 }
 
 TarDialect dialect_of(const TarHeader& header) {
@@ -92,16 +102,14 @@ void check_pax_record(std::string_view key, std::string_view value) {
 
 std::uint64_t tar_number(std::string_view text, std::string_view field) {
   if (is_base256(text)) return base256(text, field);
-  const std::size_t start = std::min(text.find_first_not_of(' '), text.size());
-  const std::size_t end = std::min(text.find_first_of(std::string_view(" \0", 2), start), text.size());
+  const auto is_end = [](char c) { return c == ' ' || c == '\0'; };
+  auto digit = std::find_if(text.begin(), text.end(), [](char c) { return c != ' '; });
   std::uint64_t value = 0;
-  for (const char digit : text.substr(start, end - start)) {  // at most 12 digits: 36 bits
-    if (digit < '0' || digit > '7') throw bad(std::string(field) + " is not an octal number");
-    value = value << 3 | static_cast<std::uint64_t>(digit - '0');
+  for (; digit != text.end() && !is_end(*digit); ++digit) {  // at most 12 digits: 36 bits
+    if (*digit < '0' || *digit > '7') throw bad(std::string(field) + " is not an octal number");
+    value = value << 3 | static_cast<std::uint64_t>(*digit - '0');
   }
-  if (text.find_first_not_of(std::string_view(" \0", 2), end) != std::string_view::npos) {
-    throw bad(std::string(field) + " is not an octal number");
-  }
+  if (!std::all_of(digit, text.end(), is_end)) throw bad(std::string(field) + " is not an octal number");
   return value;
 }
 
