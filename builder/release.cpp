@@ -60,6 +60,15 @@ std::string entry_name(const std::string& value, const std::string& what, const 
                                 option);
 }
 
+/// systemd-boot takes `+LEFT` or `+LEFT-DONE` at the end of an entry's name for its count of tries, and renames it.
+void check_no_counter(const std::string& version) {
+  const std::size_t plus = std::min(version.find_last_of('+'), version.size());
+  const std::string end = version.substr(plus);
+  if (end.size() < 2 || end.find_first_not_of("0123456789-", 1) != std::string::npos) return;
+  throw Error(Fault::usage, "image version " + quoted(version) + ": boot loaders take " + quoted(end) +
+                                " at the end of an entry's name for its tries; choose another with --image-version");
+}
+
 std::string choose_version(const BuildOptions& options, const SourceResult& source, const OsRelease& os_release,
                            std::int64_t timestamp) {
   if (options.image_version) return *options.image_version;
@@ -128,6 +137,7 @@ Release make_release(const BuildOptions& options, const UkiTemplate& uki, const 
   release.image_id = entry_name(id ? *id : os_release.find("ID").value_or("linux"), "image id", "--image-id");
   release.image_version =
       entry_name(choose_version(options, source, os_release, release.timestamp), "image version", "--image-version");
+  check_no_counter(release.image_version);
   release.text = os_release_with_image(text, release.image_id, release.image_version);
   return release;
 }

@@ -89,6 +89,19 @@ TEST_CASE("I2_names_that_a_boot_entry_cannot_have_are_refused") {
   }
 }
 
+TEST_CASE("a version that a boot loader takes for a count of tries is refused") {
+  BuildOptions options;
+  for (const char* name : {"1+2", "1.0+3-1", "+0"}) {
+    CAPTURE(name);
+    options.image_version = name;
+    CHECK_THROWS_WITH(release_of(options, source_with("ID=small\n")), has_text("--image-version"));
+  }
+  for (const char* name : {"1+", "1+git", "1+2.0", "1-2"}) {
+    options.image_version = name;
+    CHECK(release_of(options, source_with("ID=small\n")).image_version == name);
+  }
+}
+
 TEST_CASE("SOURCE_DATE_EPOCH replaces the time of the source and must be a number") {
   ::setenv("SOURCE_DATE_EPOCH", "60", 1);
   CHECK(release_of({}, source_with("ID=small\n")).timestamp == 60);
