@@ -63,10 +63,11 @@ void check_checksum(const TarHeader& header) {
 }
 
 TarDialect dialect_of(const TarHeader& header) {
-  const std::string magic = std::string(text_of(header.magic)) + std::string(text_of(header.version));
+  const std::string_view magic =
+      as_text(bytes_of(header)).substr(offsetof(TarHeader, magic), header.magic.size() + header.version.size());
   if (magic == std::string_view("ustar  \0", 8)) return TarDialect::gnu;
   if (magic == std::string_view("ustar\00000", 8)) return TarDialect::posix;
-  if (magic == std::string(8, '\0')) return TarDialect::old;
+  if (magic == std::string_view("\0\0\0\0\0\0\0\0", 8)) return TarDialect::old;
   throw bad("not a tar header: unknown magic " + quoted(magic));
 }
 
