@@ -118,11 +118,8 @@ T number(Field field, std::string_view text, int base = 10) {
   return value;
 }
 
-std::uint32_t parse_mode(std::string_view text) {
-  const auto value = number<std::uint32_t>(mode, text, 8);
-  if (value > (S_IFMT | 07777)) refuse("mode: " + quoted(text) + " has unknown bits");
-  return value;
-}
+/// An inode of EROFS has 16 bits for it; mkcomposefs too passes over the others.
+std::uint32_t parse_mode(std::string_view text) { return number<std::uint32_t>(mode, text, 8) & (S_IFMT | 07777); }
 
 void parse_mtime(std::string_view text, Metadata& metadata) {
   const std::size_t dot = text.find('.');
