@@ -107,6 +107,8 @@ class Lanes {
   }
 
   /// All rounds of one block. The unrolled loops leave every index a constant, so that `state` stays in registers.
+  /// A round waits for the one before it, so sums are added up with what is known last at their end; compiled with
+  /// -fno-tree-reassoc, so that the compiler keeps that order.
   static void compress(Vector (&state)[8], Vector (&block)[16]) {
     using Hash = Sha2<Word>;
     Vector s[8];
@@ -115,16 +117,17 @@ class Lanes {
 #pragma GCC unroll 16
       for (int i = 0; i < 16; ++i) {
         if (first > 0) {
-          block[i] += small_sigma(block[(i + 1) & 15], Hash::small_sigma_0) + block[(i + 9) & 15] +
-                      small_sigma(block[(i + 14) & 15], Hash::small_sigma_1);
+          block[i] = block[i] + small_sigma(block[(i + 1) & 15], Hash::small_sigma_0) + block[(i + 9) & 15] +
+                     small_sigma(block[(i + 14) & 15], Hash::small_sigma_1);
         }
         // a..h of the standard are s[(0 - i) & 7] .. s[(7 - i) & 7]: names move instead of values.
         const Vector a = s[(0 - i) & 7], b = s[(1 - i) & 7], c = s[(2 - i) & 7];
         const Vector e = s[(4 - i) & 7], f = s[(5 - i) & 7], g = s[(6 - i) & 7], h = s[(7 - i) & 7];
-        const Vector sum = h + big_sigma(e, Hash::big_sigma_1) + Logic::choose(e, f, g) + block[i] +
-                           upper_part(round_constants[first + i]);
-        s[(3 - i) & 7] += sum;
-        s[(7 - i) & 7] = sum + big_sigma(a, Hash::big_sigma_0) + Logic::majority(a, b, c);
+        const Vector early = h + upper_part(round_constants[first + i]) + block[i] + Logic::choose(e, f, g);
+        const Vector sigma_0 = big_sigma(a, Hash::big_sigma_0);
+        const Vector sigma_1 = big_sigma(e, Hash::big_sigma_1);
+        s[(3 - i) & 7] = (s[(3 - i) & 7] + early) + sigma_1;
+        s[(7 - i) & 7] = (early + Logic::majority(a, b, c)) + (sigma_1 + sigma_0);
       }
     }
     for (int i = 0; i < 8; ++i) state[i] += s[i];
