@@ -156,11 +156,15 @@ Xattrs parse_xattrs(std::string_view text) {
   return xattrs;
 }
 
+/// Whether `path` is where an object with this digest stands: "ab/cdef...".
+bool is_object_path(std::string_view path, std::string_view digest_text) {
+  return path.size() == digest_text.size() + 1 && path[2] == '/' && path.substr(0, 2) == digest_text.substr(0, 2) &&
+         path.substr(3) == digest_text.substr(2);
+}
+
 RegularFile parse_regular(const Line& line) {
   RegularFile file;
   file.size = number<std::uint64_t>(size, line.fields[size]);
-  std::string path = unescape_optional(line.fields[payload]);
-  check_text(payload, path);
   if (!is_absent(line.fields[content])) {
     file.inline_content = unescape(line.fields[content]);
     if (file.inline_content.size() > max_content_size) refuse("content: more than 5000 bytes");
@@ -169,14 +173,15 @@ RegularFile parse_regular(const Line& line) {
              std::to_string(file.size));
     }
   }
-  if (is_absent(line.fields[digest])) {
-    file.payload = std::move(path);
-    return file;
+  if (!is_absent(line.fields[digest])) {
+    file.digest = Digest::try_parse(line.fields[digest]);
+    if (!file.digest) refuse("digest: " + quoted(line.fields[digest]) + " is not 64 or 128 lower-case hex digits");
+    if (is_object_path(line.fields[payload], line.fields[digest])) return file;
   }
-  file.digest = Digest::try_parse(line.fields[digest]);
-  if (!file.digest) refuse("digest: " + quoted(line.fields[digest]) + " is not 64 or 128 lower-case hex digits");
-  file.without_payload = path.empty();
-  if (path != object_path(*file.digest)) file.payload = std::move(path);
+  std::string path = unescape_optional(line.fields[payload]);
+  check_text(payload, path);
+  file.without_payload = file.digest && path.empty();
+  if (!file.digest || path != object_path(*file.digest)) file.payload = std::move(path);
   return file;
 }
 
