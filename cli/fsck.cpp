@@ -90,7 +90,7 @@ void run_fsck(const FsckArguments& arguments) {
 void add_fsck_command(CLI::App& app) {
   auto arguments = std::make_shared<FsckArguments>();
   CLI::App* command = app.add_subcommand("fsck", "Check every byte and name of a repository");
-  command->add_option("REPO", arguments->repository, "repository, such as out/composefs")->required();
+  command->add_option("REPO,--repo,--store", arguments->repository, "repository, such as out/composefs")->required();
   command->add_option("--repair", arguments->repair,
                       "bring damaged and missing objects back from\nrepo:DIR, or a SOURCE as for build");
   command->add_option("--threads", arguments->threads, "worker threads (default: one a CPU)");

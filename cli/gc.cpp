@@ -25,7 +25,7 @@ namespace sealroot {
 namespace {
 
 struct GcArguments {
-  std::string repository;
+  std::optional<std::string> repository;  // an empty one is a script's unset variable, not this host
   std::vector<std::string> keep;
   std::vector<std::string> esps;
   std::vector<std::string> deployments;
@@ -102,11 +102,11 @@ void run_host_gc(const GcArguments& arguments) {
 }
 
 void run_gc(GcArguments& arguments) {
-  if (arguments.repository.empty()) return run_host_gc(arguments);
+  if (!arguments.repository) return run_host_gc(arguments);
   for (const std::string& text : arguments.keep) {
     arguments.options.keep.push_back(parse_digest_argument("--keep", text));
   }
-  const Repository repository = Repository::open(working_directory(), arguments.repository);
+  const Repository repository = Repository::open(working_directory(), *arguments.repository);
   add_boot_roots(arguments, repository, arguments.options.keep);
   const GcReport report = collect_garbage(repository, arguments.options);
   if (arguments.json) {
@@ -121,7 +121,7 @@ void run_gc(GcArguments& arguments) {
 void add_gc_command(CLI::App& app) {
   auto arguments = std::make_shared<GcArguments>();
   CLI::App* command = app.add_subcommand("gc", "Remove what nothing needs from a repository, or from a host");
-  command->add_option("REPO", arguments->repository,
+  command->add_option("REPO,--repo,--store", arguments->repository,
                       "repository, such as out/composefs (default:\nthis host, its old deployments too)");
   command->add_flag("-n,--dry-run", arguments->options.dry_run, "say what would be removed, remove nothing");
   command->add_option("-r,--root", arguments->options.roots, "name of an image or stream to keep; repeatable")

@@ -58,6 +58,19 @@ class Roots(unittest.TestCase):
         self.gc()
         self.assertEqual([], self.objects())
 
+    def test_the_repository_may_be_named_by_the_option_of_other_commands(self):
+        for command in (("gc", "--dry-run", "--repo"), ("fsck", "--repo"), ("gc", "--dry-run")):
+            with self.subTest(command=command):
+                done = run(*command, self.repository)
+                self.assertEqual((0, ""), (done.returncode, done.stderr))
+
+    def test_an_empty_name_is_no_host(self):
+        for command in (("gc",), ("gc", "--repo"), ("fsck",)):
+            with self.subTest(command=command):
+                done = run(*command, "")
+                self.assertEqual(1, done.returncode)
+                self.assertIn("opening repository '': opening '': no such file", done.stderr)
+
     def test_a_deployment_beside_the_repository_keeps_its_image(self):
         (self.root / "state/deploy" / self.image / "etc").mkdir(parents=True)
         self.assertEqual(1, self.kept()["roots"])
