@@ -72,10 +72,10 @@ struct Choice {
   std::size_t fewest_lanes = 0;  ///< with fewer messages than this OpenSSL is faster than a vector with idle lanes
 };
 
-/// One core of a Sapphire Rapids Xeon, 4096-byte blocks, GB/s:
-///            OpenSSL with / without SHA instructions   avx2   avx512
-///   SHA-256            1.3 / 0.36                       1.2     2.7
-///   SHA-512               - / 0.5                       0.9     2.3
+/// One core, 4096-byte blocks, GB/s, of a Sapphire Rapids Xeon (in brackets of a Zen 5 EPYC):
+///            OpenSSL with / without SHA instructions   avx2          avx512
+///   SHA-256            1.3 (1.8) / 0.36                1.2 (1.7)     2.7 (5.5)
+///   SHA-512                    - / 0.5 (1.0)           0.9 (1.35)    2.3 (4.8)
 Choice choose(Algorithm algorithm) {
   const bool sha_instructions = algorithm == Algorithm::sha256 && has_sha_instructions();
   HashVariant variant = supported_variants().back();
