@@ -74,8 +74,8 @@ struct Choice {
 
 /// One core, 4096-byte blocks, GB/s, of a Sapphire Rapids Xeon (in brackets of a Zen 5 EPYC):
 ///            OpenSSL with / without SHA instructions   avx2          avx512
-///   SHA-256            1.3 (1.8) / 0.36                1.2 (1.7)     2.7 (5.5)
-///   SHA-512                    - / 0.5 (1.0)           0.9 (1.35)    2.3 (4.8)
+///   SHA-256            1.3 (1.8) / 0.36                1.2 (1.7)     2.7 (5.4)
+///   SHA-512                    - / 0.5 (1.0)           0.9 (1.35)    2.3 (4.7)
 Choice choose(Algorithm algorithm) {
   const bool sha_instructions = algorithm == Algorithm::sha256 && has_sha_instructions();
   HashVariant variant = supported_variants().back();

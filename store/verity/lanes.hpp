@@ -123,11 +123,10 @@ class Lanes {
         // a..h of the standard are s[(0 - i) & 7] .. s[(7 - i) & 7]: names move instead of values.
         const Vector a = s[(0 - i) & 7], b = s[(1 - i) & 7], c = s[(2 - i) & 7];
         const Vector e = s[(4 - i) & 7], f = s[(5 - i) & 7], g = s[(6 - i) & 7], h = s[(7 - i) & 7];
-        const Vector early = h + upper_part(round_constants[first + i]) + block[i] + Logic::choose(e, f, g);
-        const Vector sigma_0 = big_sigma(a, Hash::big_sigma_0);
-        const Vector sigma_1 = big_sigma(e, Hash::big_sigma_1);
-        s[(3 - i) & 7] = (s[(3 - i) & 7] + early) + sigma_1;
-        s[(7 - i) & 7] = (early + Logic::majority(a, b, c)) + (sigma_1 + sigma_0);
+        const Vector sum = h + upper_part(round_constants[first + i]) + block[i] + Logic::choose(e, f, g) +
+                           big_sigma(e, Hash::big_sigma_1);
+        s[(3 - i) & 7] += sum;
+        s[(7 - i) & 7] = sum + Logic::majority(a, b, c) + big_sigma(a, Hash::big_sigma_0);
       }
     }
     for (int i = 0; i < 8; ++i) state[i] += s[i];
