@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <vector>
@@ -16,21 +15,14 @@
 #include "builder/layer/tar_reader.hpp"
 #include "builder/tree/during_entry.hpp"
 #include "store/core/error.hpp"
+#include "store/core/unnamed_file.hpp"
 
 namespace sealroot {
 
 namespace {
 
-Fd temporary_file() {
-  const char* const configured = std::getenv("TMPDIR");
-  const std::string folder = configured == nullptr || *configured == '\0' ? "/var/tmp" : configured;
-  Fd file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!file) throw os_error("creating a temporary file in " + quoted(folder));
-  return file;
-}
-
 Fd spooled(ByteStream& source) {
-  Fd target = temporary_file();
+  Fd target = open_unnamed_file();
   std::vector<std::uint8_t> buffer(1U << 20);
   std::uint64_t size = 0;
   while (const std::size_t got = source.read(buffer)) {
