@@ -59,7 +59,7 @@ class Ingest::Pipeline {
                       std::string_view path);
   ContentId add_stored(const Digest& digest);
   void abandon();
-  std::vector<Digest> finish();
+  SpillTable<Digest> finish();
   std::map<Digest, std::vector<std::uint8_t>> take_kept() { return std::move(kept_); }
 
  private:
@@ -107,7 +107,7 @@ class Ingest::Pipeline {
   std::optional<std::set<std::uint64_t>> large_sizes_;  ///< of objects that were there before the first range
 
   std::mutex results_mutex_;
-  std::vector<Digest> results_;
+  SpillTable<Digest> results_;
 
   WorkQueue queue_;  ///< last: its threads use all of the above and are joined first
 };
@@ -303,7 +303,7 @@ void Ingest::Pipeline::set_result(ContentId id, const Digest& digest) {
   results_[id] = digest;
 }
 
-std::vector<Digest> Ingest::Pipeline::finish() {
+SpillTable<Digest> Ingest::Pipeline::finish() {
   assert(!open_);
   queue_.rethrow_error();
   submit_batch();
@@ -332,7 +332,7 @@ ContentId Ingest::add_range(std::shared_ptr<const Fd> file, std::uint64_t offset
 }
 ContentId Ingest::add_stored(const Digest& digest) { return pipeline_->add_stored(digest); }
 void Ingest::abandon() { pipeline_->abandon(); }
-std::vector<Digest> Ingest::finish() { return pipeline_->finish(); }
+SpillTable<Digest> Ingest::finish() { return pipeline_->finish(); }
 std::map<Digest, std::vector<std::uint8_t>> Ingest::take_kept() { return pipeline_->take_kept(); }
 
 }  // namespace sealroot

@@ -17,6 +17,7 @@
 
 #include "store/core/bytes.hpp"
 #include "store/core/digest.hpp"
+#include "store/core/spill_table.hpp"
 #include "store/object_store.hpp"
 
 namespace sealroot {
@@ -60,7 +61,7 @@ class Ingest {
 
   /// Waits for all work and returns the digests by ContentId; rethrows the first error of a worker. Called once, at
   /// the end. Not durable yet: Repository::sync() is one syncfs for all.
-  std::vector<Digest> finish();
+  SpillTable<Digest> finish();
 
   /// What keep() chose; complete after finish().
   std::map<Digest, std::vector<std::uint8_t>> take_kept();

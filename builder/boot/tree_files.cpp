@@ -24,8 +24,8 @@ std::optional<NodeId> TreeFiles::try_resolve(std::string_view path) const {
     if (child == directory->children.end()) return std::nullopt;
     if (const Symlink* link = tree_[child->second].symlink()) {
       if (++links > max_links) return std::nullopt;
-      if (link->target.starts_with('/')) trail.resize(1);
-      rest = link->target + "/" + rest;
+      if (link->target.starts_with("/")) trail.resize(1);
+      rest = std::string(link->target) + "/" + rest;
       continue;
     }
     trail.push_back(child->second);
@@ -50,7 +50,7 @@ std::vector<std::string> TreeFiles::list(std::string_view path) const {
   std::vector<std::string> names;
   const auto id = try_resolve(path);
   if (!id || tree_[*id].directory() == nullptr) return names;
-  for (const auto& [name, node] : tree_[*id].directory()->children) names.push_back(name);
+  for (const auto& [name, node] : tree_[*id].directory()->children) names.emplace_back(name);
   return names;
 }
 

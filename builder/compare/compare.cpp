@@ -57,8 +57,6 @@ class Side {
   }
 };
 
-using Children = std::map<std::string, NodeId, std::less<>>;
-
 struct Step {
   Children::const_iterator before, before_end, after, after_end;
   NodeId before_directory, after_directory;  // no_node where that side has none
@@ -83,8 +81,8 @@ class TreeComparison {
       }
       const bool take_before = has_before && (!has_after || step.before->first <= step.after->first);
       const bool take_after = has_after && (!has_before || step.after->first <= step.before->first);
-      const std::string& name = take_before ? step.before->first : step.after->first;
-      path_ += '/' + name;
+      const std::string_view name = take_before ? step.before->first : step.after->first;
+      path_.append(1, '/').append(name);
       const NodeId left = take_before ? (step.before++)->second : no_node;
       const NodeId right = take_after ? (step.after++)->second : no_node;
       meet(left, right, name);
@@ -96,7 +94,7 @@ class TreeComparison {
  private:
   std::string_view path() const { return path_.empty() ? std::string_view("/") : path_; }
 
-  void meet(NodeId left, NodeId right, const std::string& name) {
+  void meet(NodeId left, NodeId right, std::string_view name) {
     const Node* const before = left == no_node ? nullptr : &before_.tree[left];
     const Node* const after = right == no_node ? nullptr : &after_.tree[right];
     if (before == nullptr) {
@@ -112,7 +110,7 @@ class TreeComparison {
     enter(left, right);
   }
 
-  void compare_both(NodeId left, NodeId right, const std::string& name) {
+  void compare_both(NodeId left, NodeId right, std::string_view name) {
     const Node& before = before_.tree[left];
     const Node& after = after_.tree[right];
     Change change{path(), &before, &after, {}};
@@ -124,7 +122,7 @@ class TreeComparison {
   }
 
   /// How many names an inode has, which they are, and at which of them it is numbered.
-  void compare_names(NodeId left, NodeId right, const std::string& name, std::vector<FieldChange>& fields) {
+  void compare_names(NodeId left, NodeId right, std::string_view name, std::vector<FieldChange>& fields) {
     if (before_.tree[left].directory() != nullptr || after_.tree[right].directory() != nullptr) return;
     const std::uint32_t links_before = before_.links(left);
     const std::uint32_t links_after = after_.links(right);
@@ -162,7 +160,7 @@ class TreeComparison {
   }
 
   /// Only dumpfiles and images that were made of some name another path than the first as the inode's own.
-  bool is_numbered_here(const Side& side, NodeId id, bool is_first, const std::string& name) const {
+  bool is_numbered_here(const Side& side, NodeId id, bool is_first, std::string_view name) const {
     const auto named = side.tree.primary_names.find(id);
     if (named == side.tree.primary_names.end()) return is_first;
     const Step& step = steps_.back();

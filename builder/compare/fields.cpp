@@ -80,7 +80,7 @@ bool compare_files(const RegularFile& before, const RegularFile& after, FieldLis
 }  // namespace
 
 std::string object_of(const RegularFile& file) {
-  if (!file.payload.empty()) return file.payload.get();
+  if (!file.payload.empty()) return std::string(file.payload);
   return file.digest && !file.without_payload ? object_path(*file.digest) : std::string{};
 }
 

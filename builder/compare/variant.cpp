@@ -82,7 +82,7 @@ void separate_links(Tree& tree) {
   const std::size_t count = tree.nodes.size();
   for (NodeId id = 0; id < count; ++id) {
     if (tree[id].directory() == nullptr) continue;
-    std::map<std::string, NodeId, std::less<>> children = tree[id].directory()->children;
+    Children children = tree[id].directory()->children;
     for (auto& [name, child] : children) {
       if (met[child])
         child = tree.add(Node(tree[child]));

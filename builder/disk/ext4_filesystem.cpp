@@ -241,7 +241,8 @@ void FileSystem::write_xattrs(std::uint32_t number, const Xattrs& xattrs) {
   const auto close = [](ext2_xattr_handle* opened) { ext2fs_xattrs_close(&opened); };
   const std::unique_ptr<ext2_xattr_handle, decltype(close)> closing(handle, close);
   for (const auto& [name, value] : xattrs) {
-    check(ext2fs_xattr_set(handle, name.c_str(), value.data(), value.size()), "writing xattr " + quoted(name));
+    check(ext2fs_xattr_set(handle, std::string(name).c_str(), value.begin(), value.size()),
+          "writing xattr " + quoted(name));
   }
 }
 

@@ -18,13 +18,13 @@ class Layout {
     plan_.tree[root_node] = node(0755, Directory{});
   }
 
-  NodeId directory(NodeId parent, const std::string& name, std::uint32_t permissions = 0755) {
+  NodeId directory(NodeId parent, std::string_view name, std::uint32_t permissions = 0755) {
     auto& children = plan_.tree[parent].directory()->children;
     if (const auto found = children.find(name); found != children.end()) return found->second;
     return add(parent, name, node(permissions, Directory{}));
   }
 
-  NodeId add(NodeId parent, const std::string& name, Node child) {
+  NodeId add(NodeId parent, std::string_view name, Node child) {
     const NodeId id = plan_.tree.add(std::move(child));
     plan_.tree[parent].directory()->children.emplace(name, id);
     return id;
@@ -163,7 +163,7 @@ class Overlay {
 
  private:
   /// Copies `top` and all below it, with a stack of its own: depth comes from the container image.
-  void copy_below(NodeId top, NodeId parent, const std::string& name) {
+  void copy_below(NodeId top, NodeId parent, std::string_view name) {
     std::vector<NodeId> open;
     link(top, parent, name, open);
     while (!open.empty()) {
@@ -175,7 +175,7 @@ class Overlay {
     }
   }
 
-  void link(NodeId from, NodeId parent, const std::string& name, std::vector<NodeId>& open) {
+  void link(NodeId from, NodeId parent, std::string_view name, std::vector<NodeId>& open) {
     if (!copies_[from]) {
       Node node{source_[from].metadata, {}};
       if (source_[from].directory()) {

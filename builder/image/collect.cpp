@@ -41,16 +41,15 @@ class Collector {
         own_objects_(find_own_objects(tree, survey)),
         plan_(tree, format),
         first_stub_(static_cast<NodeId>(tree.nodes.size())) {
-    plan_.inodes.reserve(survey.depth_first.size() + stub_count);
     plan_.dirents.reserve(survey.all_names + 2 * survey.directory_count + stub_count);
-    plan_.inode_of.assign(tree.nodes.size() + stub_count, unnumbered);
+    plan_.inode_of = SpillTable<std::uint32_t>(tree.nodes.size() + stub_count, unnumbered);
   }
 
   /// V0 and V1: breadth first, with the escapes of overlayfs.
   Plan run_breadth_first() {
     number(root_node);
     for (std::size_t next = 0; next < plan_.inodes.size(); ++next) {
-      PlannedInode inode = plan_.inodes[next];
+      PlannedInode inode = plan_.inodes[next];  // a copy: its children are numbered meanwhile
       inode.node >= first_stub_ ? fill_stub(inode) : fill(inode);
       plan_.inodes[next] = inode;
     }
@@ -196,7 +195,7 @@ class Collector {
       const Metadata& metadata = plan_.metadata_of(inode);
       return std::pair(metadata.mtime_seconds, metadata.mtime_nanoseconds);
     };
-    std::pair<std::int64_t, std::uint32_t> least = time(plan_.inodes.front());
+    std::pair<std::int64_t, std::uint32_t> least = time(plan_.inodes[0]);
     for (const PlannedInode& inode : plan_.inodes) least = std::min(least, time(inode));
     plan_.build_time_seconds = least.first;
     plan_.build_time_nanoseconds = least.second;

@@ -78,7 +78,7 @@ class Emitter {
     super.magic = erofs::super_magic;
     super.feature_compat = erofs::feature_compat_mtime | erofs::feature_compat_xattr_filter;
     super.blkszbits = erofs::block_bits;
-    super.root_nid = static_cast<std::uint16_t>(plan_.inodes.front().nid());
+    super.root_nid = static_cast<std::uint16_t>(plan_.inodes[0].nid());
     super.inos = plan_.inodes.size();
     super.build_time = static_cast<std::uint64_t>(plan_.build_time_seconds);
     super.build_time_nsec = plan_.build_time_nanoseconds;

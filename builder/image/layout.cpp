@@ -231,6 +231,7 @@ std::size_t dirents_in_block(std::span<const PlannedDirent> dirents) {
   std::size_t size = 0;
   std::size_t count = 0;
   for (; count < dirents.size(); ++count) {
+    visit_spilled();
     size += sizeof(erofs::Dirent) + dirents[count].name().size();
     if (size > block_size) break;
   }

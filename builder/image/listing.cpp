@@ -54,7 +54,7 @@ void add_content(nlohmann::ordered_json& record, const Node& node) {
   if (const RegularFile* file = node.regular()) {
     record["size"] = file->size;
     if (file->digest) record["digest"] = to_hex(*file->digest);
-    if (!file->payload.empty()) record["payload"] = listed_text(file->payload.get());
+    if (!file->payload.empty()) record["payload"] = listed_text(file->payload);
     if (!file->inline_content.empty()) record["content"] = listed_text(file->inline_content);
   } else if (const Symlink* link = node.symlink()) {
     record["target"] = listed_text(link->target);
@@ -78,7 +78,7 @@ void list_tree(const Tree& tree, std::string_view start, const std::function<voi
   if (!first) throw Error(Fault::missing, quoted(start) + ": not in the image");
   struct Step {
     const Directory* directory;
-    std::map<std::string, NodeId, std::less<>>::const_iterator next;
+    Children::const_iterator next;
     std::size_t path_size;
   };
   std::string path(start.substr(0, start.find_last_not_of('/') + 1));
@@ -99,7 +99,7 @@ void list_tree(const Tree& tree, std::string_view start, const std::function<voi
       continue;
     }
     const auto& [name, id] = *step.next++;
-    path += '/' + name;
+    path.append(1, '/').append(name.view());
     meet(id);
   }
 }

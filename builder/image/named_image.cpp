@@ -50,7 +50,7 @@ const Node& find_file(const Tree& tree, const std::string& path) {
 std::string read_image_file(const NamedImage& image, const std::string& path) {
   return during(quoted(path), [&]() -> std::string {
     const RegularFile* const file = find_file(image.content.tree, path).regular();
-    if (!file->inline_content.empty() || file->size == 0) return file->inline_content;
+    if (!file->inline_content.empty() || file->size == 0) return std::string(file->inline_content);
     if (!file->digest) throw Error(Fault::malformed, "the image has no digest of its content");
     if (!image.repository) {
       throw Error(Fault::usage, "content is object " + to_hex(*file->digest) + "; name its repository with --repo");

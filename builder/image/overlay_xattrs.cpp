@@ -20,7 +20,7 @@ ObjectXattrs::ObjectXattrs(const RegularFile& file) {
     metacopy += digest;
   }
   if (!file.payload.empty()) {
-    redirect = "/" + file.payload.get();
+    redirect = "/" + file.payload;
   } else if (file.digest && !file.without_payload) {
     redirect = "/" + object_path(*file.digest);
   }

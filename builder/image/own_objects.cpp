@@ -2,53 +2,48 @@
 #include "builder/image/own_objects.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
-#include <functional>
+#include <cstring>
+#include <utility>
 
-#include "store/core/bytes.hpp"
+#include "store/core/spill_memory.hpp"
 
 namespace sealroot::image {
 namespace {
 
-/// A hash table of nodes by digest: open addressing, half full at most.
-class NodesByDigest {
- public:
-  NodesByDigest(const Tree& tree, std::size_t max_count)
-      : tree_(tree), slots_(std::bit_ceil(2 * max_count + 1)), mask_(slots_.size() - 1) {}
+/// A file and the start of its digest, which tells nearly all digests apart: sorting goes through memory in order,
+/// looking up would not.
+using Use = std::pair<std::uint64_t, NodeId>;
 
-  /// The first node that was added with this one's digest: `id` itself, if there was none.
-  NodeId add(NodeId id) {
-    const Digest& digest = digest_of(id);
-    std::size_t slot = std::hash<std::string_view>{}(as_text(digest.bytes())) & mask_;
-    for (; slots_[slot] != 0; slot = (slot + 1) & mask_) {
-      if (digest_of(slots_[slot] - 1) == digest) return slots_[slot] - 1;
-    }
-    slots_[slot] = id + 1;
-    return id;
-  }
-
- private:
-  const Digest& digest_of(NodeId id) const { return *tree_[id].regular()->digest; }
-
-  const Tree& tree_;
-  std::vector<NodeId> slots_;  // and one more; 0: empty
-  std::size_t mask_;
-};
+Use use_of(NodeId id, const Digest& digest) {
+  std::uint64_t start = 0;
+  std::memcpy(&start, digest.bytes().data(), sizeof(start));
+  return {start, id};
+}
 
 }  // namespace
 
 std::vector<bool> find_own_objects(const Tree& tree, const Survey& survey) {
   std::vector<bool> own(tree.nodes.size());
-  NodesByDigest nodes(tree, survey.depth_first.size());
-  for (const NodeId id : survey.depth_first) {
+  SpillVector<Use> uses;
+  uses.reserve(survey.depth_first.size());
+  for (NodeId id = 0; id < tree.nodes.size(); ++id) {
     const RegularFile* const file = tree[id].regular();
-    if (file == nullptr) continue;
+    if (file == nullptr || survey.name_count[id] == 0) continue;
     if (!file->payload.empty()) return std::vector<bool>(tree.nodes.size());
-    if (!file->digest) continue;
-    const NodeId first = nodes.add(id);
-    own[id] = first == id;
-    if (first != id) own[first] = false;
+    if (file->digest) uses.push_back(use_of(id, *file->digest));
+  }
+  const auto digest_of = [&](const Use& use) -> const Digest& { return *tree[use.second].regular()->digest; };
+  std::sort(uses.begin(), uses.end(), [&](const Use& left, const Use& right) {
+    visit_spilled();
+    return left.first != right.first ? left.first < right.first : digest_of(left) < digest_of(right);
+  });
+  const auto is_same = [&](const Use& left, const Use& right) {
+    return left.first == right.first && digest_of(left) == digest_of(right);
+  };
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    own[uses[i].second] =
+        (i == 0 || !is_same(uses[i - 1], uses[i])) && (i + 1 == uses.size() || !is_same(uses[i], uses[i + 1]));
   }
   return own;
 }

@@ -64,16 +64,16 @@ struct Plan {
   ImageFormat format;
   // collect
   XattrTable xattrs;
-  std::vector<PlannedInode> inodes;     // in the order of the image, root first
-  std::vector<std::uint32_t> inode_of;  // by NodeId: index into inodes
-  std::vector<PlannedDirent> dirents;   // of all directories, "." and ".." included
-  std::vector<XattrId> xattr_ids;       // of all inodes; layout moves an inode's shared ones to the front
+  SpillTable<PlannedInode> inodes;     // in the order of the image, root first
+  SpillTable<std::uint32_t> inode_of;  // by NodeId: index into inodes
+  SpillVector<PlannedDirent> dirents;  // of all directories, "." and ".." included
+  SpillVector<XattrId> xattr_ids;      // of all inodes; layout moves an inode's shared ones to the front
   std::int64_t build_time_seconds = 0;
   std::uint32_t build_time_nanoseconds = 0;
   std::uint32_t composefs_version = 0;
   bool has_acl = false;
   // layout
-  std::vector<XattrId> shared_xattrs;  // in the order of the image
+  SpillVector<XattrId> shared_xattrs;  // in the order of the image
   std::uint64_t inodes_end = 0;
   std::uint64_t blocks_start = 0;
   std::uint64_t image_size = 0;

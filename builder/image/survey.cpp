@@ -18,7 +18,7 @@ constexpr std::uint64_t max_chunk_count = erofs::block_size / sizeof(erofs::null
 /// An open directory of the walk; the stack of these is the path.
 struct Step {
   NodeId directory;
-  std::map<std::string, NodeId, std::less<>>::const_iterator next, end;
+  Children::const_iterator next, end;
 };
 
 std::string path_of(const std::vector<Step>& steps) {
@@ -30,9 +30,8 @@ std::string path_of(const std::vector<Step>& steps) {
 class Walk {
  public:
   explicit Walk(const Tree& tree) : tree_(tree) {
-    survey_.name_count.resize(tree.nodes.size());
-    survey_.home.resize(tree.nodes.size(), root_node);
-    survey_.depth_first.reserve(tree.nodes.size());
+    survey_.name_count = SpillTable<std::uint32_t>(tree.nodes.size());
+    survey_.home = SpillTable<NodeId>(tree.nodes.size(), root_node);
   }
 
   Survey run() {
@@ -77,7 +76,7 @@ class Walk {
     }
   }
 
-  void check_name(const std::string& name) const {
+  void check_name(std::string_view name) const {
     if (name.empty()) refuse("empty file name");
     if (name == "." || name == "..") refuse("'.' and '..' are no file names");
     if (name.size() > max_name_size) refuse("file name longer than 255 bytes");
@@ -92,14 +91,14 @@ class Walk {
     std::size_t size = xattrs_overhead;
     for (const auto& [name, value] : metadata.xattrs) {
       if (name.empty() || name.size() > max_name_size) refuse("xattr name of no or more than 255 bytes");
-      if (name.find('\0') != std::string::npos) refuse("NUL in an xattr name");
+      if (name.view().find('\0') != std::string_view::npos) refuse("NUL in an xattr name");
       size += xattr_overhead + name.size() + value.size();
     }
     if (!metadata.xattrs.empty() && size > max_xattrs_size) refuse("more than 32767 bytes of xattrs");
   }
 
   void check_file(const RegularFile& file) const {
-    const std::string& payload = file.payload.get();
+    const std::string_view payload = file.payload;
     if (payload.size() > max_path_size || payload.find('\0') != std::string::npos) refuse("bad payload");
     if (!file.inline_content.empty()) {
       if (file.inline_content.size() != file.size) refuse("content of another length than the size says");
@@ -109,7 +108,7 @@ class Walk {
     }
   }
 
-  void check_target(const std::string& target) const {
+  void check_target(std::string_view target) const {
     if (target.empty()) refuse("symbolic link without a target");
     if (target.size() > max_path_size) refuse("target of a symbolic link longer than 4095 bytes");
     if (target.find('\0') != std::string::npos) refuse("NUL in the target of a symbolic link");

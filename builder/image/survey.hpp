@@ -13,10 +13,10 @@
 namespace sealroot::image {
 
 struct Survey {
-  std::vector<std::uint32_t> name_count;  // by NodeId; 0: not reachable
-  std::vector<NodeId> home;               // by NodeId: directory of the primary name; of /: itself
-  std::vector<NodeId> depth_first;        // reachable nodes in the order they are met
-  std::size_t all_names = 0;              // of all nodes but the root
+  SpillTable<std::uint32_t> name_count;  // by NodeId; 0: not reachable
+  SpillTable<NodeId> home;               // by NodeId: directory of the primary name; of /: itself
+  SpillTable<NodeId> depth_first;        // reachable nodes in the order they are met
+  std::size_t all_names = 0;             // of all nodes but the root
   std::size_t directory_count = 0;
   bool has_whiteout = false;
 };

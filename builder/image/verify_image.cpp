@@ -38,8 +38,8 @@ const ObjectCheck& check_of(const std::vector<ObjectCheck>& objects, const Diges
 std::string defect_of(const RegularFile& file, const ObjectCheck& object, const ObjectStore& store) {
   const std::string name = "object " + store.path_of(object.digest);
   if (!object.reason.empty()) return name + ": " + object.reason;
-  if (!file.payload.empty() && file.payload.get() != object_path(object.digest)) {
-    return "redirects to " + quoted(file.payload.get()) + ", which is not " + name;
+  if (!file.payload.empty() && file.payload != object_path(object.digest)) {
+    return "redirects to " + quoted(file.payload) + ", which is not " + name;
   }
   if (object.size_bytes == file.size) return {};
   return name + " has " + std::to_string(object.size_bytes) + " bytes, the image says " + std::to_string(file.size);

@@ -63,7 +63,7 @@ std::size_t XattrTable::find_slot(std::string_view key, std::string_view value, 
 }
 
 void XattrTable::grow() {
-  slots_.assign(4 * slots_.size(), 0);
+  slots_.assign(2 * slots_.size(), 0);
   const std::size_t mask = slots_.size() - 1;
   for (XattrId id = 0; id < xattrs_.size(); ++id) {
     std::size_t slot = hashes_[id] & mask;
@@ -77,10 +77,10 @@ std::string_view XattrTable::keep(std::initializer_list<std::string_view> parts)
   for (const std::string_view part : parts) size += part.size();
   if (text_.empty() || size > text_left_) {
     text_left_ = std::max(size, text_chunk_size);
-    text_.push_back(std::make_unique_for_overwrite<char[]>(text_left_));
+    text_.emplace_back(text_left_);
   }
   // Chunks fill from their end, so that only what is left needs remembering.
-  char* const start = text_.back().get() + text_left_ - size;
+  char* const start = text_.back().data() + text_left_ - size;
   char* out = start;
   for (const std::string_view part : parts) out = std::copy(part.begin(), part.end(), out);
   text_left_ -= size;

@@ -5,9 +5,10 @@
 
 #include <cstdint>
 #include <initializer_list>
-#include <memory>
 #include <string_view>
 #include <vector>
+
+#include "store/core/spill_table.hpp"
 
 namespace sealroot::image {
 
@@ -44,8 +45,8 @@ class XattrTable {
   /// The parts put together, in memory of the table.
   std::string_view keep(std::initializer_list<std::string_view> parts);
 
-  std::vector<Xattr>& all() { return xattrs_; }
-  const std::vector<Xattr>& all() const { return xattrs_; }
+  SpillTable<Xattr>& all() { return xattrs_; }
+  const SpillTable<Xattr>& all() const { return xattrs_; }
   const Xattr& operator[](XattrId id) const { return xattrs_[id]; }
 
  private:
@@ -54,10 +55,10 @@ class XattrTable {
   std::uint8_t prefix_index(std::string_view key) const;
 
   PrefixTable prefixes_;
-  std::vector<Xattr> xattrs_;
-  std::vector<std::uint32_t> hashes_;  // by XattrId
+  SpillTable<Xattr> xattrs_;
+  std::vector<std::uint32_t> hashes_;  // by XattrId; like slots_ not spilled, as it is read in no order
   std::vector<std::uint32_t> slots_;   // XattrId + 1, 0 = empty; open addressing
-  std::vector<std::unique_ptr<char[]>> text_;
+  std::vector<SpillVector<char>> text_;
   std::size_t text_left_ = 0;
 };
 

@@ -25,12 +25,12 @@ char type_of(const Node& node) {
 }
 
 void set_label(Node& node, const std::string* label) {
-  if (label != nullptr) node.metadata.xattrs[std::string(label_xattr)] = *label;
+  if (label != nullptr) node.metadata.xattrs[label_xattr] = *label;
 }
 
 class Labelling {
  public:
-  Labelling(Tree& tree, Policy& policy) : tree_(tree), policy_(policy), labels_(tree.nodes.size()) {}
+  Labelling(Tree& tree, Policy& policy) : tree_(tree), policy_(policy), labels_(tree.nodes.size(), std::nullopt) {}
 
   /// Depth first in byte order: of a file with several names the first one met counts.
   void run() {
@@ -53,15 +53,15 @@ class Labelling {
   }
 
  private:
-  using Child = std::map<std::string, NodeId, std::less<>>::iterator;
   struct Frame {
     std::string path;  // no longer than that of an entry may be, plus that of an alias
-    Child next;
-    Child end;
+    Children::iterator next;
+    Children::iterator end;
   };
 
-  std::string path_of(const std::string& parent, const std::string& name) const {
-    std::string path = parent + (parent.ends_with('/') ? "" : "/") + name;
+  std::string path_of(const std::string& parent, std::string_view name) const {
+    std::string path = parent + (parent.ends_with('/') ? "" : "/");
+    path += name;
     const auto alias = policy_.aliases.find(path);
     return alias == policy_.aliases.end() ? path : alias->second;
   }
@@ -95,8 +95,8 @@ class Labelling {
 
   Tree& tree_;
   Policy& policy_;
-  std::vector<std::optional<const std::string*>> labels_;  // by NodeId, once a name of the file was met
-  std::vector<Node> copies_;                               // of the nodes that follow tree_'s
+  SpillTable<std::optional<const std::string*>> labels_;  // by NodeId, once a name of the file was met
+  std::vector<Node> copies_;                              // of the nodes that follow tree_'s
   std::vector<Frame> open_;
 };
 

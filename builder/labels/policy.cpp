@@ -32,7 +32,7 @@ class PolicyReader {
       const RegularFile* const file = tree_[*id].regular();
       if (file == nullptr) throw bad("not a regular file");
       if (file->size > max_policy_file_size) throw bad("larger than 16 MiB");
-      return file->digest ? std::string(as_text(read_(*file))) : file->inline_content;
+      return file->digest ? std::string(as_text(read_(*file))) : std::string(file->inline_content);
     });
   }
 

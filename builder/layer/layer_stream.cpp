@@ -7,7 +7,7 @@
 
 namespace sealroot {
 
-Bytes LayerStream::finish(Algorithm algorithm, const std::vector<Digest>& digests) && {
+Bytes LayerStream::finish(Algorithm algorithm, const SpillTable<Digest>& digests) && {
   assert(recorded() && contents_.size() == body_.object_count());
   std::vector<Digest> objects;
   objects.reserve(contents_.size());

@@ -39,7 +39,7 @@ class LayerStream {
   const std::string& reason() const { return reason_; }
 
   /// The splitstream; `digests` are those of all contents by their id.
-  Bytes finish(Algorithm algorithm, const std::vector<Digest>& digests) &&;
+  Bytes finish(Algorithm algorithm, const SpillTable<Digest>& digests) &&;
 
  private:
   SplitstreamBody body_;

@@ -22,7 +22,7 @@ Error bad(const std::string& reason) { return {Fault::malformed, reason}; }
 /// Takes the content of one file, piece by piece.
 class ContentSink {
  public:
-  ContentSink(const std::string& path, RegularFile& file, Ingest& ingest) : file_(file), ingest_(ingest) {
+  ContentSink(std::string_view path, RegularFile& file, Ingest& ingest) : file_(file), ingest_(ingest) {
     if (file.size > max_inline_size) id_ = ingest.begin(file.size, path);
   }
 
@@ -166,7 +166,7 @@ class LayerReader {
     return {entry.link_target};
   }
 
-  std::optional<ContentId> read_content(const TarEntry& entry, const std::string& path, RegularFile& file) {
+  std::optional<ContentId> read_content(const TarEntry& entry, std::string_view path, RegularFile& file) {
     if (file.size > budget_.content_bytes) throw bad("files of more than 256 GiB together");
     budget_.content_bytes -= file.size;
     if (file_.file != nullptr && entry.data_offset != 0 && file.size > max_inline_size) {

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t block_size = 512;
 
-std::string pax_record(const std::string& key, const std::string& value) {
-  const std::string rest = " " + key + "=" + value + "\n";
+std::string pax_record(const std::string& key, std::string_view value) {
+  const std::string rest = (" " + key + "=").append(value).append("\n");
   std::size_t size = rest.size() + 1;  // the length counts its own digits
   while (std::to_string(size).size() + rest.size() != size) ++size;
   return std::to_string(size) + rest;

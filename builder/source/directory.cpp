@@ -179,7 +179,7 @@ class DirectoryReader {
     return target;
   }
 
-  std::optional<ContentId> read_content(const Fd& path_only, const struct stat& before, const std::string& path,
+  std::optional<ContentId> read_content(const Fd& path_only, const struct stat& before, std::string_view path,
                                         RegularFile& node) {
     // The very file that was looked at, not what has its name by now.
     const Fd file(::open(proc_path(path_only).c_str(), O_RDONLY | O_CLOEXEC));

@@ -25,8 +25,8 @@ ObjectStore open_objects(const std::string& path) {
 void drop_devices(Tree& tree) {
   for (Node& node : tree.nodes) {
     if (node.directory() == nullptr) continue;
-    std::erase_if(node.directory()->children,
-                  [&](const auto& child) { return std::holds_alternative<DeviceNode>(tree[child.second].content); });
+    node.directory()->children.erase_if(
+        [&](const auto& child) { return std::holds_alternative<DeviceNode>(tree[child.second].content); });
   }
 }
 

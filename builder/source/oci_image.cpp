@@ -102,7 +102,7 @@ class Recording {
 
   LayerStream* layer(std::size_t index) { return layers_[index] ? &*layers_[index] : nullptr; }
 
-  void finish(Algorithm algorithm, const std::vector<Digest>& digests, ImageStreams& streams) && {
+  void finish(Algorithm algorithm, const SpillTable<Digest>& digests, ImageStreams& streams) && {
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       if (layers_[i] && !layers_[i]->recorded()) {
         streams.unrecorded = "layer " + std::to_string(i + 1) + " has " + layers_[i]->reason();
@@ -166,7 +166,7 @@ SourceResult read_oci_image(const BlobSource& blobs, ChosenManifest chosen, cons
     merged.apply(std::move(layer));
     result.info.layers.push_back({descriptor.media_type, descriptor.digest, descriptor.size, diff_id});
   }
-  std::vector<Digest> digests = ingest.finish();
+  SpillTable<Digest> digests = ingest.finish();
   if (options.record_layer) {
     ImageStreams& streams = result.streams.emplace();
     streams.manifest = std::move(chosen.document);

@@ -3,7 +3,6 @@
 
 #include <limits>
 #include <memory>
-#include <type_traits>
 #include <utility>
 
 #include "builder/tree/during_entry.hpp"
@@ -15,15 +14,10 @@ namespace {
 
 Error bad(const std::string& reason) { return {Fault::malformed, reason}; }
 
-// Else a growing table would copy all there is.
-static_assert(std::is_nothrow_move_constructible_v<Node>);
-
 }  // namespace
 
 void MergedTree::apply(Layer layer) {
   during(layer.name, [&] {
-    // Growing by doubling could take half of the tree twice.
-    if (layer.entries.size() > tree_.nodes.size()) tree_.nodes.reserve(tree_.nodes.size() + layer.entries.size());
     if (!std::exchange(is_lowest_, false)) {
       for (const Whiteout& whiteout : layer.whiteouts) hide(whiteout);
     }
@@ -72,7 +66,8 @@ void MergedTree::add(LayerEntry& entry) {
     return;
   }
   const NodeId parent = parent_of(entry.path);
-  const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
+  const std::string_view path = entry.path;
+  const std::string_view name = path.substr(path.rfind('/') + 1);
   NodeId id = 0;
   if (const HardLink* const link = std::get_if<HardLink>(&entry.what)) {
     if (link->target == entry.path) throw bad("hard link to itself");
@@ -96,8 +91,8 @@ void MergedTree::add(LayerEntry& entry) {
   tree_[parent].directory()->children.insert_or_assign(name, id);
 }
 
-Tree MergedTree::finish(std::vector<Digest> digests) && {
-  const auto shared = std::make_shared<const std::vector<Digest>>(std::move(digests));
+Tree MergedTree::finish(SpillTable<Digest> digests) && {
+  const auto shared = std::make_shared<const SpillTable<Digest>>(std::move(digests));
   for (const auto& [node, content] : contents_) tree_[node].regular()->digest = ContentDigest(shared, content);
   return std::move(tree_);
 }

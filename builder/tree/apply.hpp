@@ -20,11 +20,11 @@ namespace sealroot {
 
 /// A second name for what stands at `target`, a normalised path.
 struct HardLink {
-  std::string target;
+  Text target;
 };
 
 struct LayerEntry {
-  std::string path;          // normalised; empty: the root directory
+  Text path;                 // normalised; empty: the root directory
   std::uint64_t offset = 0;  // where the archive has it, for messages
   std::variant<Node, HardLink> what;
   std::optional<ContentId> content;  // of a file whose bytes went to Ingest
@@ -38,8 +38,8 @@ struct Whiteout {
 };
 
 struct Layer {
-  std::string name;                // for messages
-  std::deque<LayerEntry> entries;  // freed one by one while the tree takes them in
+  std::string name;                                            // for messages
+  std::deque<LayerEntry, SpillAllocator<LayerEntry>> entries;  // freed one by one while the tree takes them in
   std::vector<Whiteout> whiteouts;
 };
 
@@ -54,7 +54,7 @@ class MergedTree {
   void apply(Layer layer);
 
   /// The tree, with the digests that Ingest::finish() gave.
-  Tree finish(std::vector<Digest> digests) &&;
+  Tree finish(SpillTable<Digest> digests) &&;
 
  private:
   void hide(const Whiteout& whiteout);
@@ -62,7 +62,7 @@ class MergedTree {
 
   Tree tree_;
   bool is_lowest_ = true;  // the layer that comes next, or is coming
-  std::vector<std::pair<NodeId, ContentId>> contents_;
+  SpillTable<std::pair<NodeId, ContentId>> contents_;
 };
 
 }  // namespace sealroot

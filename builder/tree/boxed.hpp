@@ -3,7 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <new>
 #include <utility>
+
+#include "store/core/spill_memory.hpp"
 
 namespace sealroot {
 
@@ -13,7 +16,7 @@ class Boxed {
  public:
   Boxed() = default;
   Boxed(T value) { *this = std::move(value); }
-  Boxed(const Boxed& other) : value_(other.value_ ? std::make_unique<T>(*other.value_) : nullptr) {}
+  Boxed(const Boxed& other) : value_(other.value_ ? make(*other.value_) : nullptr) {}
   Boxed(Boxed&&) noexcept = default;
   Boxed& operator=(const Boxed& other) { return *this = Boxed(other); }
   Boxed& operator=(Boxed&&) noexcept = default;
@@ -28,19 +31,32 @@ class Boxed {
 
   /// For changes; the box of an element that was never added costs as much as one that was.
   T& edit() {
-    if (!value_) value_ = std::make_unique<T>();
+    if (!value_) value_ = make(T());
     return *value_;
   }
 
   Boxed& operator=(T value) {
-    value_ = value.empty() ? nullptr : std::make_unique<T>(std::move(value));
+    value_ = value.empty() ? nullptr : make(std::move(value));
     return *this;
   }
 
   friend bool operator==(const Boxed& left, const T& right) { return left.get() == right; }
 
  private:
-  std::unique_ptr<T> value_;
+  struct Free {
+    void operator()(T* value) const noexcept {
+      value->~T();
+      free_spillable(value, sizeof(T), alignof(T));
+    }
+  };
+  using Pointer = std::unique_ptr<T, Free>;
+
+  template <typename Value>
+  static Pointer make(Value&& value) {
+    return Pointer(new (allocate_spillable(sizeof(T), alignof(T))) T(std::forward<Value>(value)));
+  }
+
+  Pointer value_;
 };
 
 }  // namespace sealroot

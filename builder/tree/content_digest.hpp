@@ -5,9 +5,9 @@
 #include <memory>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "store/core/digest.hpp"
+#include "store/core/spill_table.hpp"
 
 namespace sealroot {
 
@@ -16,13 +16,13 @@ namespace sealroot {
 class ContentDigest {
  public:
   ContentDigest() = default;
-  ContentDigest(const Digest& digest) : value_(std::make_shared<const Digest>(digest)) {}
+  ContentDigest(const Digest& digest) : value_(std::allocate_shared<const Digest>(SpillAllocator<Digest>(), digest)) {}
   ContentDigest(const std::optional<Digest>& digest) {
     if (digest) *this = *digest;
   }
   /// Element `index` of `digests`, which stay in memory for as long as any element is used.
-  ContentDigest(const std::shared_ptr<const std::vector<Digest>>& digests, std::size_t index)
-      : value_(digests, &digests->at(index)) {}
+  ContentDigest(const std::shared_ptr<const SpillTable<Digest>>& digests, std::size_t index)
+      : value_(digests, &(*digests)[index]) {}
 
   bool has_value() const { return value_ != nullptr; }
   explicit operator bool() const { return has_value(); }

@@ -129,8 +129,8 @@ void parse_mtime(std::string_view text, Metadata& metadata) {
   if (metadata.mtime_nanoseconds >= 1'000'000'000) refuse("mtime: a second or more of nanoseconds");
 }
 
-void check_text(Field field, const std::string& text) {
-  if (text.find('\0') != std::string::npos) refuse(std::string(field_names[field]) + ": NUL byte");
+void check_text(Field field, std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) refuse(std::string(field_names[field]) + ": NUL byte");
   if (text.size() > max_path_size) refuse(std::string(field_names[field]) + ": longer than 4095 bytes");
 }
 

@@ -24,8 +24,6 @@ class DumpfileParser::Assembly {
  public:
   explicit Assembly(DumpfileRules rules) : rules_(rules) { tree_.nodes.clear(); }
 
-  void reserve(std::size_t entries) { tree_.nodes.reserve(entries); }
-
   void add(std::string_view text) {
     for (std::size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) {
       if (partial_.empty()) {
@@ -55,8 +53,8 @@ class DumpfileParser::Assembly {
   struct Link {
     std::size_t line_number;
     NodeId directory;
-    std::string name;
-    std::string target;
+    Text name;
+    Text target;
   };
 
   template <typename Action>
@@ -90,7 +88,7 @@ class DumpfileParser::Assembly {
       tree_.add(std::move(entry.node));
     } else {
       add_name(directory, name, link_bit | static_cast<NodeId>(links_.size()));
-      links_.push_back({line_number_, directory, std::string(name), std::move(entry.link_target)});
+      links_.push_back({line_number_, directory, name, entry.link_target});
     }
   }
 
@@ -137,11 +135,7 @@ class DumpfileParser::Assembly {
     if (name == "." || name == "..") refuse("path: '.' and '..' are no names");
     if (name.size() > max_name_size) refuse("path: name longer than 255 bytes");
     if (name.find('\0') != std::string_view::npos) refuse("path: NUL byte");
-    auto& children = tree_[directory].directory()->children;
-    // Sorted input, as all tools write it, goes to the end without a search.
-    const auto hint = children.empty() || children.rbegin()->first < name ? children.end() : children.lower_bound(name);
-    if (hint != children.end() && hint->first == name) refuse("path: given twice");
-    children.emplace_hint(hint, name, id);
+    if (!tree_[directory].directory()->children.emplace(name, id).second) refuse("path: given twice");
   }
 
   void resolve(const Link& link) {
@@ -161,7 +155,7 @@ class DumpfileParser::Assembly {
     for (std::size_t i = 0; i < links_.size(); ++i) {
       tree_[links_[i].directory].directory()->children.find(links_[i].name)->second = targets_[i];
     }
-    std::vector<std::uint32_t> name_count(tree_.nodes.size(), 1);
+    SpillTable<std::uint32_t> name_count(tree_.nodes.size(), 1);
     for (const NodeId target : targets_) ++name_count[target];
     for (NodeId id = 0; id < tree_.nodes.size(); ++id) {
       Node& node = tree_[id];
@@ -171,7 +165,7 @@ class DumpfileParser::Assembly {
 
   struct Step {
     NodeId directory;
-    std::map<std::string, NodeId, std::less<>>::const_iterator next, end;
+    Children::const_iterator next, end;
   };
 
   void find_primary_names() {
@@ -187,7 +181,7 @@ class DumpfileParser::Assembly {
       const auto& [name, id] = *step.next++;
       const bool is_link = (id & link_bit) != 0;
       const NodeId node = is_link ? targets_[id & ~link_bit] : id;
-      if (!is_link && link_came_first[node]) tree_.primary_names[node] = {step.directory, name};
+      if (!is_link && link_came_first[node]) tree_.primary_names[node] = {step.directory, std::string(name)};
       if (is_link && !seen[node]) link_came_first[node] = true;
       seen[node] = true;
       if (tree_[node].directory() != nullptr) steps.push_back(step_into(node));
@@ -202,8 +196,8 @@ class DumpfileParser::Assembly {
   DumpfileRules rules_;
   std::string partial_;  // line whose end has not come yet
   Tree tree_;
-  std::vector<Link> links_;
-  std::vector<NodeId> targets_;  // by link
+  SpillTable<Link> links_;
+  SpillTable<NodeId> targets_;  // by link
   std::optional<NodeId> parent_;
   std::string parent_path_;
   std::size_t line_number_ = 0;
@@ -216,7 +210,6 @@ Tree DumpfileParser::finish() { return assembly_->finish(); }
 
 Tree parse_dumpfile(ByteView text, DumpfileRules rules) {
   DumpfileParser parser(rules);
-  parser.assembly_->reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
   parser.add(text);
   return parser.finish();
 }

@@ -42,7 +42,7 @@ class Printer {
   void run() {
     count_names();
     print_node(root_node);
-    walk([&](NodeId directory, const std::string& name, NodeId id) {
+    walk([&](NodeId directory, std::string_view name, NodeId id) {
       const bool is_primary = tree_[id].directory() != nullptr || is_primary_name(directory, name, id);
       if (is_primary) {
         print_node(id);
@@ -58,7 +58,7 @@ class Printer {
   void walk(At&& at) {
     struct Step {
       NodeId directory;
-      std::map<std::string, NodeId, std::less<>>::const_iterator next, end;
+      Children::const_iterator next, end;
       std::size_t path_size;
     };
     std::vector<Step> steps;
@@ -87,8 +87,8 @@ class Printer {
   /// Also notes the path of each hard-linked node's primary name.
   void count_names() {
     name_count_.assign(tree_.nodes.size(), 0);
-    walk([&](NodeId, const std::string&, NodeId id) { ++name_count_[id]; });
-    walk([&](NodeId directory, const std::string& name, NodeId id) {
+    walk([&](NodeId, std::string_view, NodeId id) { ++name_count_[id]; });
+    walk([&](NodeId directory, std::string_view name, NodeId id) {
       if (name_count_[id] < 2) return;
       const auto primary = tree_.primary_names.find(id);
       const bool named = primary != tree_.primary_names.end() && primary->second.directory == directory &&
@@ -97,7 +97,7 @@ class Printer {
     });
   }
 
-  bool is_primary_name(NodeId, const std::string&, NodeId id) const {
+  bool is_primary_name(NodeId, std::string_view, NodeId id) const {
     return name_count_[id] < 2 || primary_paths_.at(id) == path_;
   }
 
@@ -146,7 +146,7 @@ class Printer {
     if (file.payload.empty() && file.digest && !file.without_payload) {
       line_ += object_path(*file.digest);
     } else {
-      append_escaped(line_, file.payload.get(), DumpfileField::optional);
+      append_escaped(line_, file.payload, DumpfileField::optional);
     }
     line_ += ' ';
     append_escaped(line_, file.inline_content, DumpfileField::optional);

@@ -14,13 +14,14 @@
 #include <variant>
 #include <vector>
 
-#include "builder/tree/boxed.hpp"
+#include "builder/tree/children.hpp"
 #include "builder/tree/content_digest.hpp"
+#include "builder/tree/text.hpp"
 #include "builder/tree/xattrs.hpp"
+#include "store/core/spill_table.hpp"
 
 namespace sealroot {
 
-using NodeId = std::uint32_t;
 inline constexpr NodeId root_node = 0;
 
 struct Metadata {
@@ -33,7 +34,7 @@ struct Metadata {
 };
 
 struct Directory {
-  std::map<std::string, NodeId, std::less<>> children;
+  Children children;
 };
 
 /// Contents of up to this many bytes stand in the image itself and never become objects (composefs'
@@ -42,14 +43,14 @@ inline constexpr std::uint64_t max_inline_size = 64;
 
 struct RegularFile {
   std::uint64_t size = 0;
-  std::string inline_content;    // whole content where it is inline, else empty
+  Text inline_content;           // whole content where it is inline, else empty
   ContentDigest digest;          // of the object that holds the content
-  Boxed<std::string> payload;    // dumpfile payload, without a leading '/'; empty: object_path(*digest)
+  Text payload;                  // dumpfile payload, without a leading '/'; empty: object_path(*digest)
   bool without_payload = false;  // a dumpfile may name a digest but no payload: the image gets no redirect
 };
 
 struct Symlink {
-  std::string target;
+  Text target;
 };
 
 struct DeviceNode {
@@ -80,7 +81,7 @@ struct Name {
 
 /// Nodes that no name reaches any more (a later layer replaced them) stay in the table; walk from root_node.
 struct Tree {
-  std::vector<Node> nodes{Node{}};
+  SpillTable<Node> nodes = SpillTable<Node>(1);
   /// The name that an inode is numbered at, where that is not the first one depth first. Only dumpfiles say so.
   std::map<NodeId, Name> primary_names{};
 

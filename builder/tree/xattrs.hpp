@@ -2,49 +2,65 @@
 // The extended attributes of one node.
 #pragma once
 
-#include <functional>
+#include <algorithm>
 #include <initializer_list>
-#include <map>
-#include <string>
 #include <string_view>
 #include <utility>
 
 #include "builder/tree/boxed.hpp"
+#include "builder/tree/text.hpp"
+#include "store/core/spill_memory.hpp"
 
 namespace sealroot {
 
 /// A map whose names are bytes and sort as bytes; values are bytes. Few files have any, so it is a pointer.
 class Xattrs {
  public:
-  using Map = std::map<std::string, std::string, std::less<>>;
-  using const_iterator = Map::const_iterator;
+  struct Pair {
+    Text first;
+    Text second;
+    friend bool operator==(const Pair&, const Pair&) = default;
+  };
+  using const_iterator = SpillVector<Pair>::const_iterator;
 
   Xattrs() = default;
-  Xattrs(std::initializer_list<Map::value_type> pairs) : pairs_(Map(pairs)) {}
+  Xattrs(std::initializer_list<std::pair<std::string_view, std::string_view>> pairs) {
+    for (const auto& [name, value] : pairs) emplace(name, value);
+  }
 
   bool empty() const { return pairs_.empty(); }
   const_iterator begin() const { return pairs_.get().begin(); }
   const_iterator end() const { return pairs_.get().end(); }
-  const_iterator find(std::string_view name) const { return pairs_.get().find(name); }
-  const std::string& at(const std::string& name) const { return pairs_.get().at(name); }
+  const_iterator find(std::string_view name) const {
+    const const_iterator place = place_of(name);
+    return place != end() && place->first == name ? place : end();
+  }
 
-  std::string& operator[](const std::string& name) { return pairs_.edit()[name]; }
+  Text& operator[](std::string_view name) { return pairs_.edit()[index_of(emplace(name, {}).first)].second; }
   /// As of a map: the place, and false if the name was there, whose value stays.
-  std::pair<const_iterator, bool> emplace(std::string name, std::string value) {
-    return pairs_.edit().emplace(std::move(name), std::move(value));
+  std::pair<const_iterator, bool> emplace(std::string_view name, std::string_view value) {
+    const const_iterator place = place_of(name);
+    if (place != end() && place->first == name) return {place, false};
+    const auto index = static_cast<std::ptrdiff_t>(index_of(place));
+    return {pairs_.edit().insert(pairs_.edit().begin() + index, {name, value}), true};
   }
   template <typename Predicate>
   void erase_if(Predicate&& predicate) {
     if (!empty()) std::erase_if(pairs_.edit(), std::forward<Predicate>(predicate));
   }
   void erase(std::string_view name) {
-    erase_if([name](const auto& pair) { return pair.first == name; });
+    erase_if([name](const Pair& pair) { return pair.first == name; });
   }
 
   friend bool operator==(const Xattrs& left, const Xattrs& right) { return left.pairs_.get() == right.pairs_.get(); }
 
  private:
-  Boxed<Map> pairs_;
+  const_iterator place_of(std::string_view name) const {
+    return std::partition_point(begin(), end(), [&](const Pair& pair) { return pair.first.view() < name; });
+  }
+  std::size_t index_of(const_iterator place) const { return static_cast<std::size_t>(place - begin()); }
+
+  Boxed<SpillVector<Pair>> pairs_;  // sorted by name
 };
 
 }  // namespace sealroot

@@ -18,7 +18,7 @@ bool is_whiteout(const Node& node) {
   return device != nullptr && !device->block && device->rdev == 0;
 }
 
-const NodeId* child_of(const Node* directory, const std::string& name) {
+const NodeId* child_of(const Node* directory, std::string_view name) {
   if (!is_directory(directory)) return nullptr;
   const auto found = directory->directory()->children.find(name);
   return found == directory->directory()->children.end() ? nullptr : &found->second;
@@ -55,7 +55,7 @@ class Overlay {
     return id;
   }
 
-  void show_child(NodeId directory, const std::string& name, const Node* lower, const Node* upper) {
+  void show_child(NodeId directory, std::string_view name, const Node* lower, const Node* upper) {
     if (shown_[directory].directory()->children.contains(name)) return;
     const NodeId* const below = child_of(lower, name);
     const NodeId* const above = child_of(upper, name);

@@ -127,7 +127,7 @@ class Merger {
     for (std::size_t i = 0; i < sides.size(); ++i) {
       const Node* const node = node_of(*sides[i], parents[i]);
       if (!is_directory(node)) continue;
-      for (const auto& [name, child] : node->directory()->children) names.insert(name);
+      for (const auto& [name, child] : node->directory()->children) names.emplace(name);
     }
     Outcomes outcomes;
     for (const std::string& name : names) {

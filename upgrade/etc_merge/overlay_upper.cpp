@@ -43,11 +43,11 @@ class UpperMaker {
     return id;
   }
 
-  void put(NodeId directory, const std::string& name, NodeId child) {
+  void put(NodeId directory, std::string_view name, NodeId child) {
     upper_.tree[directory].directory()->children.emplace(name, child);
   }
 
-  const Node* child_of(const Node* directory, const std::string& name) const {
+  const Node* child_of(const Node* directory, std::string_view name) const {
     if (!is_directory(directory)) return nullptr;
     const auto found = directory->directory()->children.find(name);
     return found == directory->directory()->children.end() ? nullptr : &lower_.tree[found->second];

@@ -30,8 +30,8 @@ std::size_t count_names(const Tree& tree, NodeId wanted) {
   return count;
 }
 
-Error malformed(const std::string& name, const std::string& reason) {
-  return {Fault::malformed, quoted(std::string(uki_folder) + "/" + name) + " in the image: " + reason};
+Error malformed(std::string_view name, const std::string& reason) {
+  return {Fault::malformed, quoted(std::string(uki_folder).append("/").append(name)) + " in the image: " + reason};
 }
 
 /// The name and node of the only entry.
@@ -45,7 +45,8 @@ std::pair<std::string, NodeId> find_uki(const Tree& tree) {
   if (directory->children.size() > 1) {
     throw malformed(std::next(directory->children.begin())->first, "more than one entry; exactly one UKI is expected");
   }
-  return *directory->children.begin();
+  const auto& [name, node] = *directory->children.begin();
+  return {std::string(name), node};
 }
 
 const RegularFile& check_file(const Tree& tree, const std::string& name, NodeId node) {

@@ -28,7 +28,7 @@ void set_metadata(const Fd& file, const Metadata& metadata) {
   if (::geteuid() == 0 && ::fchown(file.get(), metadata.uid, metadata.gid) < 0) throw os_error("chown");
   if (::fchmod(file.get(), static_cast<mode_t>(metadata.permissions)) < 0) throw os_error("chmod");
   for (const auto& [name, value] : metadata.xattrs) {
-    if (::fsetxattr(file.get(), name.c_str(), value.data(), value.size(), 0) < 0) {
+    if (::fsetxattr(file.get(), std::string(name).c_str(), value.begin(), value.size(), 0) < 0) {
       throw os_error("setting " + quoted(name));
     }
   }
@@ -63,7 +63,7 @@ class Writer {
   void fill(const Fd& directory, NodeId node, std::size_t depth) {
     if (depth > max_depth) throw Error(Fault::malformed, "too many directories inside one another");
     for (const auto& [name, child] : tree_[node].directory()->children) {
-      during(quoted(name), [&, &entry = name, id = child] { write(directory, entry, id, depth); });
+      during(quoted(name), [&, entry = std::string(name), id = child] { write(directory, entry, id, depth); });
     }
     set_metadata(directory, tree_[node].metadata);  // last: writing changes its time
   }
@@ -95,7 +95,7 @@ class Writer {
     const Metadata& metadata = node.metadata;
     int made = -1;
     if (const Symlink* const symlink = node.symlink()) {
-      made = ::symlinkat(symlink->target.c_str(), directory.get(), name.c_str());
+      made = ::symlinkat(std::string(symlink->target).c_str(), directory.get(), name.c_str());
     } else if (const auto* const device = std::get_if<DeviceNode>(&node.content)) {
       const mode_t mode = (device->block ? S_IFBLK : S_IFCHR) | static_cast<mode_t>(metadata.permissions);
       made = ::mknodat(directory.get(), name.c_str(), mode, device_number(device->rdev));

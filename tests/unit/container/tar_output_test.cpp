@@ -23,7 +23,7 @@ TEST_CASE("an entry that is written is the entry that is read") {
   entry.metadata.mtime_seconds = 1'700'000'000;
   entry.metadata.xattrs["user.k"] = std::string("v\n\0=", 4);
   const LayerEntry read = read_back(entry);
-  CHECK(read.path + "/" == entry.path);
+  CHECK(std::string(read.path) + "/" == entry.path);
   const Node& node = std::get<Node>(read.what);
   REQUIRE(node.directory() != nullptr);
   CHECK(node.metadata.permissions == entry.metadata.permissions);

@@ -37,7 +37,7 @@ class System {
   std::string label_of(const std::string& path) const {
     const Xattrs& xattrs = tree[*find(tree, path)].metadata.xattrs;
     const auto found = xattrs.find("security.selinux");
-    return found == xattrs.end() ? "-" : found->second;
+    return found == xattrs.end() ? "-" : std::string(found->second);
   }
 
   Tree tree;

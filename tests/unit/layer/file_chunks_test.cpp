@@ -22,11 +22,11 @@ std::string outcome(ChunkSource& stream) {
   Ingest ingest(nullptr, Algorithm::sha256, 1);
   try {
     const Layer layer = read_layer(stream, "layer", WhiteoutRule::apply, budget, ingest);
-    const std::vector<Digest> digests = ingest.finish();
+    const SpillTable<Digest> digests = ingest.finish();
     std::string text;
     for (const LayerEntry& entry : layer.entries) {
-      text += entry.path + "@" + std::to_string(entry.offset);
-      if (entry.content) text += " " + to_hex(digests.at(*entry.content));
+      text += std::string(entry.path) + "@" + std::to_string(entry.offset);
+      if (entry.content) text += " " + to_hex(digests[*entry.content]);
       if (const Node* const node = std::get_if<Node>(&entry.what); node != nullptr && node->regular() != nullptr) {
         text += " " + std::to_string(node->regular()->size) + " " + node->regular()->inline_content;
       }

@@ -22,7 +22,7 @@ struct Recorded {
   Scratch scratch;
   Repository repository = Repository::create(scratch.directory(), "repo", Algorithm::sha256);
   LayerStream recorder;
-  std::vector<Digest> digests;
+  SpillTable<Digest> digests;
 
   explicit Recorded(const std::string& archive, std::size_t piece_bytes = 1000) {
     MemoryStream bytes(archive, piece_bytes);

@@ -53,7 +53,7 @@ TEST_CASE("xattrs are read where the file system has them") {
   write_new_file(scratch.directory(), "file", as_bytes("x"));
   if (::setxattr((scratch.path() / "file").c_str(), "user.note", "value", 5, 0) != 0) return;
   const Tree tree = read(scratch).tree;
-  CHECK(tree[find(tree, "file").value()].metadata.xattrs.at("user.note") == "value");
+  CHECK(tree[find(tree, "file").value()].metadata.xattrs == Xattrs{{"user.note", "value"}});
 }
 
 TEST_CASE("T2_links_in_a_directory_source_are_not_followed") {

@@ -88,7 +88,7 @@ TEST_CASE("large objects pass the page cache only where that was asked for, and 
       ingest.write(pattern(size_bytes));
       ingest.end();
     }
-    const std::vector<Digest> digests = ingest.finish();
+    const SpillTable<Digest> digests = ingest.finish();
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       INFO(sizes[i] << " bytes, asked: " << asked);
       CHECK(digests[i] == measure_bytes(Algorithm::sha256, pattern(sizes[i])));

@@ -45,7 +45,7 @@ class Source {
   const std::shared_ptr<const Fd>& file() const { return file_; }
   ByteView bytes(const Range& range) const { return ByteView(data_).subspan(range.offset, range.size_bytes); }
 
-  std::vector<Digest> ingest(const ObjectStore* store, unsigned threads) const {
+  SpillTable<Digest> ingest(const ObjectStore* store, unsigned threads) const {
     Ingest ingest(store, Algorithm::sha256, threads);
     for (const Range& range : ranges()) ingest.add_range(file_, range.offset, range.size_bytes);
     return ingest.finish();
@@ -62,7 +62,7 @@ class Source {
 TEST_CASE("ranges of a file give the digests of their bytes") {
   const Source source;
   for (const unsigned threads : {1U, 2U, 7U}) {
-    const std::vector<Digest> digests = source.ingest(nullptr, threads);
+    const SpillTable<Digest> digests = source.ingest(nullptr, threads);
     REQUIRE(digests.size() == ranges().size());
     for (std::size_t i = 0; i < digests.size(); ++i) {
       INFO(threads << " threads, range " << i);
@@ -77,7 +77,7 @@ TEST_CASE("ranges are stored, those that are there already and those that only h
     const Scratch scratch;
     const ObjectStore store(open_at(scratch.directory(), ".", O_RDONLY | O_DIRECTORY), Algorithm::sha256);
     store.put(pattern(3 * mebibyte + 5));  // not the bytes of the range of that size
-    std::vector<Digest> digests;
+    SpillTable<Digest> digests;
     for (int round = 0; round < 2; ++round) digests = source.ingest(&store, threads);
     for (std::size_t i = 0; i < digests.size(); ++i) {
       INFO(threads << " threads, range " << i);
@@ -91,7 +91,7 @@ TEST_CASE("an object that is there is not written again from a range") {
   const Source source;
   const Scratch scratch;
   const ObjectStore store(open_at(scratch.directory(), ".", O_RDONLY | O_DIRECTORY), Algorithm::sha256);
-  const std::vector<Digest> digests = source.ingest(&store, 2);
+  const SpillTable<Digest> digests = source.ingest(&store, 2);
   const auto inode = [&](const Digest& digest) {
     struct stat info {};
     REQUIRE(::fstat(store.open(digest).get(), &info) == 0);
@@ -114,7 +114,7 @@ TEST_CASE("ranges and contents that are handed over may share a batch, and both 
   ingest.write(handed);
   ingest.end();
   const ContentId kept = ingest.add_range(source.file(), range.offset, range.size_bytes, "keep");
-  const std::vector<Digest> digests = ingest.finish();
+  const SpillTable<Digest> digests = ingest.finish();
   CHECK(digests[0] == measure_bytes(Algorithm::sha256, source.bytes(range)));
   CHECK(digests[1] == measure_bytes(Algorithm::sha256, handed));
   CHECK(kept == 2);

@@ -51,12 +51,12 @@ void feed(Ingest& ingest, const Bytes& data, std::size_t piece_bytes) {
 TEST_CASE("digests are those of each content, with any number of threads") {
   const std::vector<Bytes> contents = contents_of_all_sizes();
   for (const Algorithm algorithm : {Algorithm::sha256, Algorithm::sha512}) {
-    std::vector<Digest> expected;
+    SpillTable<Digest> expected;
     for (const Bytes& data : contents) expected.push_back(measure_bytes(algorithm, data));
     for (const unsigned threads : {0U, 1U, 2U, 5U, 40U}) {
       Ingest ingest(nullptr, algorithm, threads);
       for (const Bytes& data : contents) feed(ingest, data, 65536);
-      const std::vector<Digest> digests = ingest.finish();
+      const SpillTable<Digest> digests = ingest.finish();
       REQUIRE(digests.size() == contents.size());
       for (std::size_t i = 0; i < contents.size(); ++i) {
         INFO(threads << " threads, content " << i << " of " << contents[i].size() << " bytes");
@@ -73,7 +73,7 @@ TEST_CASE("every content is readable from the store afterwards") {
     const std::vector<Bytes> contents = contents_of_all_sizes();
     Ingest ingest(&store, Algorithm::sha256, threads);
     for (const Bytes& data : contents) feed(ingest, data, 1000000);
-    const std::vector<Digest> digests = ingest.finish();
+    const SpillTable<Digest> digests = ingest.finish();
     for (std::size_t i = 0; i < contents.size(); ++i) REQUIRE(store.read(digests[i]) == contents[i]);
   }
 }

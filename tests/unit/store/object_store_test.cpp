@@ -111,7 +111,7 @@ TEST_CASE("P2_a large object that a power cut left cut short is written again by
   ingest.begin(content.size());
   ingest.write(content);
   ingest.end();
-  CHECK(ingest.finish() == std::vector{digest});
+  CHECK(ingest.finish()[0] == digest);
   CHECK(store.read(digest) == content);
   CHECK(file_count(scratch.path()) == 1);
 }
